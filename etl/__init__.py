@@ -1,0 +1,1 @@
+"""Elasticsearch connector sync jobs as tidy tables."""
