@@ -38,12 +38,17 @@ class Members(dict[str, Any]):
 
     earlier: list[tuple[str, Any]]
 
+    @classmethod
+    def of(cls, pairs: list[tuple[str, Any]]) -> Members:
+        """Make the object out of its members as they stand in the text."""
+        members = cls(pairs)
+        last = {key: position for position, (key, _) in enumerate(pairs)}
+        members.earlier = [pair for position, pair in enumerate(pairs) if last[pair[0]] != position]
+        return members
+
 
 def decode(raw: bytes) -> JsonValue:
-    """Decode one JSON text.
-
-    Bytes that are no UTF-8 become unpaired surrogates (U+DC80 to U+DCFF). Numbers that a float would change become
-    `msgspec.Raw`. NaN and Infinity, which are no JSON but are written by some, become strings.
+    """Decode one JSON text; see `decode_noting`.
 
     Raises:
         NotJsonError: see there.
@@ -51,17 +56,41 @@ def decode(raw: bytes) -> JsonValue:
     >>> decode(b'{"a": 1}')
     {'a': 1}
     """
+    return decode_noting(raw)[0]
+
+
+def decode_noting(raw: bytes) -> tuple[JsonValue, bool]:
+    """Decode one JSON text and tell whether a key was given twice somewhere in it.
+
+    Bytes that are no UTF-8 become unpaired surrogates (U+DC80 to U+DCFF). Numbers that a float would change become
+    `msgspec.Raw`. NaN and Infinity, which are no JSON but are written by some, become strings.
+
+    Returns:
+        The value, and whether it holds `Members`.
+
+    Raises:
+        NotJsonError: see there.
+    """
     if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
         try:
             value = msgspec.json.decode(raw)
             if msgspec.json.encode(value) == raw:
-                return value
+                return value, False
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             pass  # the exact decoder decides
     return _decode_exactly(raw)
 
 
-def _decode_exactly(raw: bytes) -> JsonValue:
+def _decode_exactly(raw: bytes) -> tuple[JsonValue, bool]:
+    repeated: list[Members] = []
+
+    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        plain = dict(pairs)
+        if len(plain) == len(pairs):
+            return plain
+        repeated.append(Members.of(pairs))
+        return repeated[-1]
+
     text = raw.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     try:
         value = json.loads(
@@ -69,7 +98,7 @@ def _decode_exactly(raw: bytes) -> JsonValue:
             parse_float=_exact_float,
             parse_int=_exact_int,
             parse_constant=str,
-            object_pairs_hook=_members,
+            object_pairs_hook=object_of,
         )
     except RecursionError as error:
         raise NotJsonError(_TOO_DEEP) from error
@@ -79,7 +108,7 @@ def _decode_exactly(raw: bytes) -> JsonValue:
         raise NotJsonError(msg) from error
     if _deeper_than(value, MAX_DEPTH):
         raise NotJsonError(_TOO_DEEP)
-    return value
+    return value, bool(repeated)
 
 
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
@@ -94,16 +123,6 @@ def _exact_float(text: str) -> float | msgspec.Raw:
 
 def _exact_int(text: str) -> int | msgspec.Raw:
     return int(text) if len(text) <= _MAX_INT_DIGITS else msgspec.Raw(text.encode())
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    plain = dict(pairs)
-    if len(plain) == len(pairs):
-        return plain
-    last = {key: position for position, (key, _) in enumerate(pairs)}
-    members = Members(plain)
-    members.earlier = [pair for position, pair in enumerate(pairs) if last[pair[0]] != position]
-    return members
 
 
 def _deeper_than(value: JsonValue, limit: int) -> bool:
