@@ -154,7 +154,9 @@ def is_secret_name(name: str, *, field: bool = False) -> bool:
 
 _NUMBER = re.compile(r"[+-]?[\d.,_ ]+%?")
 _PLAIN_WORDS = re.compile(r"[^\W\d_]+(?:[ _-][^\W\d_]+)*")
-_HOST = re.compile(r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9-]+(?::\d{1,5})?|[A-Za-z][A-Za-z0-9-]*:\d{1,5}|\[[0-9a-fA-F:]+\](?::\d{1,5})?")
+_HOST = re.compile(
+    r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9-]+(?::\d{1,5})?|[A-Za-z][A-Za-z0-9-]*:\d{1,5}|\[[0-9a-fA-F:]+\](?::\d{1,5})?"
+)
 _PATH = re.compile(r"(?:[A-Za-z]:)?[.~]{0,2}[/\\].*", re.DOTALL)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*")
 _LOOKS_SECRET_FROM = 8

@@ -98,7 +98,6 @@ def table_named(name: str) -> Table:
 def schema_fingerprint() -> str:
     """Return 16 hex digits that change when a table, column, type or nullability does, and not when a text does."""
     shape = [
-        [table.name, list(table.key), [[c.name, c.kind.value, c.nullable] for c in table.columns]]
-        for table in TABLES
+        [table.name, list(table.key), [[c.name, c.kind.value, c.nullable] for c in table.columns]] for table in TABLES
     ]
     return hashlib.sha256(json.dumps(shape, separators=(",", ":")).encode()).hexdigest()[:16]

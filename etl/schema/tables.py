@@ -43,9 +43,7 @@ def _taken(
     free_text: bool = False,
 ) -> Column:
     """Declare a column that takes over the value at `path` (default: the column's own name)."""
-    return Column(
-        name=name, kind=kind, description=description, source=path or (name,), unit=unit, free_text=free_text
-    )
+    return Column(name=name, kind=kind, description=description, source=path or (name,), unit=unit, free_text=free_text)
 
 
 def _position(name: str, what: str) -> Column:
@@ -236,7 +234,7 @@ CONNECTOR_CONFIGURATION = Table(
         Column(
             name="value_json",
             kind=Kind.JSON,
-            description="The value as JSON, where it may be shown: keeps the difference of 5 and \"5\".",
+            description='The value as JSON, where it may be shown: keeps the difference of 5 and "5".',
             source=("value",),
             free_text=True,
         ),
@@ -286,7 +284,10 @@ CONNECTOR_CONFIGURATION = Table(
             free_text=True,
         ),
         _taken(
-            "ui_restrictions_json", Kind.JSON, "Where Kibana shows the field, a JSON array.", "ui_restrictions",
+            "ui_restrictions_json",
+            Kind.JSON,
+            "Where Kibana shows the field, a JSON array.",
+            "ui_restrictions",
             free_text=True,
         ),
         _extra("the configuration field"),
@@ -430,7 +431,5 @@ TABLES: tuple[Table, ...] = (
 FINAL_STATUSES = ("completed", "error", "canceled")
 """Statuses that a job does not leave by itself (a slow worker may still overwrite them for a while)."""
 
-JOB_TIMES = tuple(
-    column.name for column in SYNC_JOBS.columns if column.kind is Kind.TIME and column.source
-)
+JOB_TIMES = tuple(column.name for column in SYNC_JOBS.columns if column.kind is Kind.TIME and column.source)
 """Columns of sync_jobs that hold times out of the document; the latest of them decides when a job is settled."""

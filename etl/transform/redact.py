@@ -1,0 +1,215 @@
+"""The redactor: no secret gets past it. A document in, a document out that may be kept, shown and transformed.
+
+It runs in two passes. The first withholds configuration values wherever a configuration can stand; the second masks
+what was withheld, and what looks like a secret, in all text that is no plain column. Redacting a redacted document
+changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import msgspec
+
+from etl.jsontext import JsonValue, Members, dump, number_text
+from etl.schema.declare import Kind
+from etl.schema.tables import TABLES
+from etl.scrub import MASK, Masker, is_secret_name
+from etl.transform.marker import is_marker
+from etl.transform.shapes import CONNECTOR_ALIASES
+from etl.transform.withhold import PLAIN_MEMBERS, Withheld, configuration, rebuilt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REDACTOR_VERSION = 1
+"""Raised when the rules withhold or mask more; published rows are then redacted again."""
+
+_Shape: TypeAlias = "Mapping[str, Any] | Kind | None"
+_TYPED_TEXT = re.compile(r"[\d\s:.,TZtz+-]*|true|false")  # a time, number or boolean as text: no secret
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Redacted:
+    """A document that may be kept.
+
+    Attributes:
+        document: with markers in place of values and masks in texts.
+        redacted: values replaced by markers.
+        masked: texts in which something was masked.
+        refused: fields named with `--expose` that are secrets and stay withheld.
+    """
+
+    document: JsonValue
+    redacted: int
+    masked: int
+    refused: frozenset[str]
+
+
+def _shape_tree() -> dict[str, Any]:
+    """Derive from the tables which paths of a document are known: a tree, with a column's kind as leaf, None for text."""
+    tree: dict[str, Any] = {}
+    for table in TABLES:
+        if table.node is None or "*" in table.node:
+            continue  # configuration has its own rules
+        for column in table.columns:
+            if column.source:
+                node = tree
+                *above, last = (*table.node, *column.source)
+                for key in above:
+                    node = node.setdefault(key, {})
+                node[last] = None if column.free_text else column.kind
+    tree["connector"]["configuration"] = None
+    for alias, field in CONNECTOR_ALIASES.items():
+        tree.setdefault(alias, tree["connector"][field])
+    return tree
+
+
+_DOCUMENT: Final = _shape_tree()
+
+
+def redact(document: JsonValue, exposed: frozenset[str] = frozenset(), *, plain_columns: bool = True) -> Redacted:
+    """Redact one document.
+
+    Args:
+        document: a decoded sync job, or any JSON value.
+        exposed: configuration fields whose values may be shown.
+        plain_columns: True leaves typed columns (ids, names, hosts) as they are; False masks them too, for answers
+            that are no sync job.
+
+    Returns:
+        The redacted copy, with counts. Keys stay in their order.
+    """
+    withheld = Withheld()
+    document = _withhold(document, exposed, withheld)
+    masking = _Masking(Masker(withheld.secrets))
+    document = masking.walk(document, _DOCUMENT if plain_columns else None)
+    return Redacted(
+        document=document, redacted=withheld.count, masked=masking.count, refused=frozenset(withheld.refused)
+    )
+
+
+def _withhold(value: JsonValue, exposed: frozenset[str], withheld: Withheld) -> JsonValue:
+    """First pass: find each configuration, under `connector`, at top level, under a dotted key or anywhere else."""
+    if isinstance(value, list):
+        return [_withhold(item, exposed, withheld) if isinstance(item, dict | list) else item for item in value]
+    if not isinstance(value, dict) or is_marker(value):
+        return value
+
+    def replace(key: str, inner: JsonValue) -> JsonValue:
+        if _CONFIGURATION.search(key):
+            return configuration(inner, exposed, withheld)
+        if _IN_CONFIGURATION.search(key):
+            return withheld.replace(inner, name=key, sure=True)
+        return _withhold(inner, exposed, withheld) if isinstance(inner, dict | list) else inner
+
+    return rebuilt(value, replace)
+
+
+_CONFIGURATION = re.compile(r"configurations?\Z", re.IGNORECASE)
+_IN_CONFIGURATION = re.compile(r"configurations?\.", re.IGNORECASE)  # a literal key such as connector.configuration.x
+
+
+class _Masking:
+    """Second pass."""
+
+    def __init__(self, masker: Masker) -> None:
+        self.count = 0
+        self._masker = masker
+
+    def walk(self, value: JsonValue, shape: _Shape) -> JsonValue:
+        """Mask below a value.
+
+        Args:
+            value: any JSON value.
+            shape: what stands there: a kind for a plain column, a mapping for an object with known members, None for
+                free text.
+        """
+        if isinstance(value, str):
+            return self._string(value, shape)
+        if isinstance(value, dict):
+            return value if is_marker(value) else self._members(value, shape if isinstance(shape, dict) else {})
+        if isinstance(value, list):
+            below = shape.get("[]") if isinstance(shape, dict) else None
+            if shape is Kind.STRING and all(isinstance(item, str) for item in value):
+                return value  # a column that takes an array of names as well
+            return [self.walk(item, Kind.STRINGS if shape is Kind.STRINGS else below) for item in value]
+        if shape is None and isinstance(value, int | float | msgspec.Raw) and self._masker.knows(number_text(value)):
+            self.count += 1
+            return MASK
+        return value
+
+    def _string(self, value: str, shape: _Shape) -> str:
+        if shape in {Kind.STRING, Kind.STRINGS}:
+            return value
+        if shape is not None and _TYPED_TEXT.fullmatch(value):
+            return value
+        masked = self._masker.text(value)
+        self.count += masked != value
+        return masked
+
+    def _members(self, members: dict[str, Any], shape: Mapping[str, Any]) -> dict[str, Any]:
+        elements = shape.get("[]")  # one filtering or rule that stands where an array of them is expected
+        known = elements if isinstance(elements, dict) else shape
+
+        def replace(key: str, value: JsonValue) -> JsonValue:
+            if _CONFIGURATION.search(key):
+                return self._configuration(value)
+            if key not in known and is_secret_name(key):
+                return self._conceal(value)
+            return self.walk(value, known.get(key))
+
+        return rebuilt(self._with_masked_keys(members, known), replace)
+
+    def _configuration(self, value: JsonValue) -> JsonValue:
+        """Mask the texts of a configuration that are left: help texts and exposed values; names stay."""
+        if not isinstance(value, dict) or is_marker(value):
+            return self.walk(value, None)
+
+        def member(key: str, inner: JsonValue) -> JsonValue:
+            return inner if key in PLAIN_MEMBERS and not isinstance(inner, dict | list) else self.walk(inner, None)
+
+        def entry(_: str, inner: JsonValue) -> JsonValue:
+            is_entry = isinstance(inner, dict) and not is_marker(inner)
+            return rebuilt(inner, member) if is_entry else self.walk(inner, None)
+
+        return rebuilt(value, entry)
+
+    def _with_masked_keys(self, members: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+        """A key may be a URL with a token; two keys that become one are told apart by a number."""
+        if members.keys() <= known.keys():
+            return members
+        masked = {key: key if key in known else self._masker.text(key) for key in members}
+        if all(key == new for key, new in masked.items()):
+            return members
+        again: dict[str, Any] = {}
+        for key, value in members.items():
+            name, number = masked[key], 2
+            while name in again:
+                name, number = f"{masked[key]}#{number}", number + 1
+            again[name] = value
+        self.count += 1
+        if isinstance(members, Members):
+            earlier = [(masked[key], value) for key, value in members.earlier]
+            repeated = Members(again)
+            repeated.earlier = earlier
+            return repeated
+        return again
+
+    def _conceal(self, value: JsonValue) -> JsonValue:
+        """Mask every text and number under a key that is named like a secret."""
+        if isinstance(value, dict):
+            return value if is_marker(value) else rebuilt(value, lambda _, inner: self._conceal(inner))
+        if isinstance(value, list):
+            return [self._conceal(item) for item in value]
+        if value is None or isinstance(value, bool) or value in ("", MASK):
+            return value
+        self.count += 1
+        return MASK
+
+
+def redacted_json(value: JsonValue, exposed: frozenset[str] = frozenset()) -> str:
+    """Return an answer that is no sync job as JSON text that may be kept."""
+    return dump(redact(value, exposed, plain_columns=False).document)
