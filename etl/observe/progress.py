@@ -1,0 +1,88 @@
+"""Progress: a bar on a terminal, a line now and then in a log, nothing when quiet."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Protocol, Self
+
+from etl.observe.logs import LOGGER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+HEARTBEAT_S = 30.0
+"""Seconds between two lines in a log."""
+
+
+class Progress(Protocol):
+    """Told of each id that has its answer."""
+
+    def advance(self, count: int) -> None:
+        """Count further ids."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Silent:
+    """Shows nothing."""
+
+    def advance(self, count: int) -> None:
+        """Count nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+class Heartbeat(Silent):
+    """Logs how far the run is, every HEARTBEAT_S at most."""
+
+    def __init__(self, total: int, what: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._total, self._what, self._clock = total, what, clock
+        self._done = 0
+        self._start = self._next = clock()
+        self._next += HEARTBEAT_S
+
+    def advance(self, count: int) -> None:
+        """Count ids, and log when the time has come."""
+        self._done += count
+        now = self._clock()
+        if now >= self._next:
+            self._next = now + HEARTBEAT_S
+            rate = self._done / (now - self._start)
+            LOGGER.info("%s: %d of %d (%.0f a second)", self._what, self._done, self._total, rate)
+
+
+class Bar(Silent):
+    """A tqdm bar on stderr."""
+
+    def __init__(self, total: int, what: str) -> None:
+        from tqdm import tqdm  # noqa: PLC0415 - loaded only where there is a terminal
+
+        self._bar = tqdm(total=total, desc=what, unit="job", file=sys.stderr, dynamic_ncols=True, leave=False)
+
+    def advance(self, count: int) -> None:
+        """Move the bar."""
+        self._bar.update(count)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+
+def progress(total: int, what: str, *, quiet: bool) -> Progress:
+    """Return the progress that fits where stderr goes."""
+    if quiet:
+        return Silent()
+    return Bar(total, what) if sys.stderr.isatty() else Heartbeat(total, what)
