@@ -29,7 +29,7 @@ def printable(text: str) -> str:
 class MaskingFormatter(logging.Formatter):
     """Formats a record, traceback included, and masks the known secrets and what looks like one."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_msec_format = None
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
