@@ -1,0 +1,1 @@
+"""Ids to raw documents: the jobs file, the client, the verdict on each answer, retries, many ids at once."""

@@ -1,0 +1,197 @@
+"""A small typed client: one request in, one whole answer out. It judges no answer and repeats no request."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from importlib import metadata
+from typing import TYPE_CHECKING, Final, Self
+from urllib.parse import quote, urlencode, urlsplit
+
+import requests
+import urllib3
+
+from etl.errors import UsageError
+from etl.extract.auth import auth_of, secrets_of, sent_credentials
+from etl.extract.deadline import DeadlineAdapter, answers_by
+from etl.extract.wire import NoAnswerError, Response, TooLargeError, translated
+from etl.scrub import Masker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from etl.settings import Connection
+
+_CHUNK_BYTES: Final = 64 * 1024
+
+
+class Client:
+    """Sends requests to one cluster, from any number of threads, each with connections of its own that stay open.
+
+    Nothing of the environment is read: proxies and certificates are those of the connection, and no `~/.netrc`.
+
+    Attributes:
+        connection: how the cluster is reached.
+        sent: what is sent as credentials, in words.
+        masker: masks the credentials, and what looks like a secret, in text.
+
+    Raises:
+        UsageError: URL, credentials or certificates of the connection cannot be used.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.sent = sent_credentials(connection)
+        self.masker = Masker(secrets_of(connection))
+        self._verify = _verification(connection)
+        self._host = urlsplit(connection.url).netloc.rpartition("@")[2]
+        self._template = _template(connection)
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._sessions: list[requests.Session] = []
+
+    def get_job(self, job_id: str, *, expires_at: float | None = None) -> Response:
+        """Ask for one sync job. For arguments and errors see `request`."""
+        return self.request("GET", f"/_connector/_sync_job/{quote(job_id, safe='')}", expires_at=expires_at)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        body: bytes | None = None,
+        expires_at: float | None = None,
+    ) -> Response:
+        """Send one request and read its answer, whatever the status.
+
+        Args:
+            method: the HTTP method.
+            path: from the root of the cluster, with a leading slash, percent-encoded.
+            params: of the query.
+            body: JSON.
+            expires_at: when the answer must be there, as `time.monotonic()`; None for the time-outs alone.
+
+        Raises:
+            NoAnswerError: no whole answer came; TooLargeError where it is too large.
+            UnreachableError: the certificate is not trusted.
+            UsageError: the proxy cannot be used.
+        """
+        prepared = self._template.copy()
+        prepared.method = method
+        # Set past the library's preparation, which collapses dots and undoes percent-encoding.
+        prepared.url = self.connection.url + path + (f"?{urlencode(params)}" if params else "")
+        if body is not None:
+            prepared.headers["Content-Type"] = "application/json"
+            prepared.prepare_body(body, None)
+        session = self._session()
+        timeout = self._timeouts(expires_at)
+        answer: requests.Response | None = None
+        try:
+            with answers_by(expires_at):
+                # The adapter itself: a session would read the body of a redirect without bounds.
+                answer = session.get_adapter(prepared.url).send(
+                    prepared, stream=True, timeout=timeout, verify=self._verify, proxies=dict(self.connection.proxies)
+                )
+            return Response(status=answer.status_code, headers=answer.headers, body=self._body(answer))
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            # Not chained: the library's texts may show the URL of a proxy with its password.
+            raise translated(error, host=self._host, status=None if answer is None else answer.status_code) from None
+
+    def mask(self, text: str) -> str:
+        """Mask in a text the credentials, and what looks like a secret."""
+        return self.masker.text(text)
+
+    def close(self) -> None:
+        """Close all connections; no request may be under way."""
+        with self._lock:
+            while self._sessions:
+                self._sessions.pop().close()
+            self._local = threading.local()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self._host!r}, sends {self.sent})"
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.trust_env = False
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, DeadlineAdapter(pool_connections=1, pool_maxsize=1))
+            with self._lock:
+                self._sessions.append(session)
+            self._local.session = session
+        return session
+
+    def _timeouts(self, expires_at: float | None) -> tuple[float, float]:
+        connection = self.connection
+        if expires_at is None:
+            return connection.connect_timeout_s, connection.read_timeout_s
+        left = expires_at - time.monotonic()
+        if left <= 0:
+            msg = f"{self._host}: the deadline passed before the request"
+            raise NoAnswerError(msg)
+        return min(connection.connect_timeout_s, left), min(connection.read_timeout_s, left)
+
+    def _body(self, answer: requests.Response) -> bytes:
+        """Read the body, decoded, piece by piece, so that what unpacks to gigabytes ends at the limit."""
+        limit = self.connection.max_response_bytes
+        pieces: list[bytes] = []
+        size = 0
+        while piece := answer.raw.read(_CHUNK_BYTES, decode_content=True):
+            pieces.append(piece)
+            size += len(piece)
+            if size > limit:
+                answer.close()
+                msg = f"{self._host}: the answer is larger than {limit} bytes"
+                raise TooLargeError(msg, answer.status_code)
+        return b"".join(pieces)
+
+
+def _template(connection: Connection) -> requests.PreparedRequest:
+    """Prepare once what all requests share; preparing anew costs more than sending."""
+    headers = {
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip",
+        "User-Agent": f"sync-jobs-etl/{_version()}",
+    }
+    try:
+        return requests.Request("GET", connection.url, headers=headers, auth=auth_of(connection)).prepare()
+    except requests.RequestException as error:
+        msg = f"the URL of the cluster cannot be used ({type(error).__name__}): check ELASTICSEARCH_URL"
+        raise UsageError(msg) from None  # the library's text shows the URL
+
+
+def _verification(connection: Connection) -> bool | str:
+    """Return what the library calls `verify`; certificates are tried here, so that the error names the setting."""
+    path = connection.ca_certs
+    if path is None:
+        return True
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if path.is_dir():
+            context.load_verify_locations(capath=path)
+        else:
+            context.load_verify_locations(cafile=path)
+    except OSError as error:  # also the base of SSLError
+        msg = f"ELASTICSEARCH_CA_CERTS: no certificates can be read from {path} ({error.strerror or error})"
+        raise UsageError(msg) from error
+    return str(path)
+
+
+def _version() -> str:
+    try:
+        return metadata.version("sync-jobs-etl")
+    except metadata.PackageNotFoundError:  # run from a folder of sources
+        return "unknown"

@@ -1,0 +1,192 @@
+"""Many ids at once: one request each, a bounded number under way, one answer for every id whatever happens."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Final, Self
+
+from etl.errors import EtlError, UnreachableError
+from etl.extract.answers import Verdict, judge, judge_error
+from etl.extract.reasons import MAX_REASON, one_line
+from etl.extract.refusals import asker
+from etl.extract.retry import RetryPolicy, Surroundings, Tried, persist, policy_of
+from etl.model import Answer, AnswerKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from threading import Event
+    from types import TracebackType
+
+    from etl.extract.client import Client
+    from etl.model import RequestedId
+
+NOT_ATTEMPTED: Final = "not_attempted: "
+"""How the reason of an id that was not asked for begins; the cause follows."""
+
+_NAP_SLICE_S = 0.2  # a wait ends for one of three causes, and an event tells of one only
+_WINDOW = 2  # ids under way or answered and not yet taken, for each thread: no thread waits, and memory is bounded
+_OUTAGE_ROUNDS = 3
+_OUTAGE_LEAST = 20
+
+
+class Fetcher:
+    """Fetches sync jobs by id through one client, with threads that live as long as it does.
+
+    Args:
+        client: of the cluster; it stays open.
+        version: of the cluster, where it is known: it names the missing privilege.
+        policy: how to repeat; None for that of the connection.
+        world: clock, time and chance; None for the real ones.
+
+    Attributes:
+        fatal: the error that ends the run, once there is one: credentials refused, wrong address, an outage. From
+            then on no id is asked for.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        version: str | None = None,
+        policy: RetryPolicy | None = None,
+        world: Surroundings | None = None,
+    ) -> None:
+        self.fatal: EtlError | None = None
+        self._client = client
+        self._who = asker(client, version)
+        self._policy = policy or policy_of(client.connection)
+        self._world = world or Surroundings()
+        concurrency = client.connection.concurrency
+        self._window = _WINDOW * concurrency
+        self._outage_after = max(_OUTAGE_LEAST, _OUTAGE_ROUNDS * concurrency)
+        self._unanswered = 0
+        self._closed = threading.Event()
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="fetch")
+
+    def fetch(self, ids: Iterable[RequestedId], *, stop: Event) -> Iterator[Answer]:
+        """Yield exactly one answer for each id, as they come.
+
+        When `stop` is set or an error ends the run, ids under way finish their current request, and the others come
+        back as FAILED with a reason that begins with NOT_ATTEMPTED. Nothing is raised: see `fatal` afterwards.
+        One thread at a time may take answers from a fetcher.
+
+        Args:
+            ids: taken one by one, as there is room for them.
+            stop: ends the fetching when it is set.
+        """
+        done: SimpleQueue[Future[Answer]] = SimpleQueue()
+        under_way: set[Future[Answer]] = set()
+        try:
+            for requested in ids:
+                cause = self._halted(stop)
+                if cause is not None:
+                    yield self._not_attempted(requested.id, cause)
+                    continue
+                if len(under_way) >= self._window:
+                    yield self._next(done, under_way)
+                future = self._pool.submit(self._ask, requested.id, stop)
+                under_way.add(future)
+                future.add_done_callback(done.put)
+            while under_way:
+                yield self._next(done, under_way)
+        finally:
+            for future in under_way:  # where the caller takes no more answers
+                future.cancel()
+
+    def close(self) -> None:
+        """End the threads; ids under way finish their current request."""
+        self._closed.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _next(self, done: SimpleQueue[Future[Answer]], under_way: set[Future[Answer]]) -> Answer:
+        future = done.get()
+        under_way.discard(future)
+        answer = future.result()
+        self._watch_for_outage(answer)
+        return answer
+
+    def _watch_for_outage(self, answer: Answer) -> None:
+        """Take a row of ids without any answer as a cluster that is gone: each costs minutes, and a run has many."""
+        if answer.http_status is not None:
+            self._unanswered = 0
+        elif answer.attempts:
+            self._unanswered += 1
+            if self._unanswered >= self._outage_after:
+                msg = f"{self._who.url} gave no answer for {self._unanswered} ids in a row; the last: {answer.reason}"
+                self._end_with(UnreachableError(msg))
+
+    def _end_with(self, error: EtlError) -> None:
+        with self._lock:
+            if self.fatal is None:
+                self.fatal = error
+
+    def _halted(self, stop: Event) -> str | None:
+        if self.fatal is not None:
+            return str(self.fatal)
+        return "interrupted" if stop.is_set() or self._closed.is_set() else None
+
+    def _nap(self, seconds: float, stop: Event) -> bool:
+        """Wait; true where the wait is broken off."""
+        ends = self._world.clock() + seconds
+        while self._halted(stop) is None:
+            left = ends - self._world.clock()
+            if left <= 0:
+                return False
+            stop.wait(min(left, _NAP_SLICE_S))
+        return True
+
+    def _ask(self, job_id: str, stop: Event) -> Answer:
+        cause = self._halted(stop)
+        if cause is not None:
+            return self._not_attempted(job_id, cause)
+        statuses: list[int] = []
+
+        def once(expires_at: float) -> Verdict:
+            verdict = self._attempt(job_id, expires_at)
+            if verdict.status is not None:
+                statuses.append(verdict.status)
+            return verdict
+
+        tried = persist(once, self._policy, nap=lambda seconds: self._nap(seconds, stop), world=self._world)
+        if tried.last.fatal is not None:
+            self._end_with(tried.last.fatal)
+        return self._answer(job_id, tried, statuses[-1] if statuses else None)
+
+    def _attempt(self, job_id: str, expires_at: float) -> Verdict:
+        try:
+            response = self._client.get_job(job_id, expires_at=expires_at)
+        except EtlError as error:
+            return judge_error(error, self._who)
+        return judge(job_id, response, self._who)
+
+    def _answer(self, job_id: str, tried: Tried[Verdict], status: int | None) -> Answer:
+        last = tried.last
+        reason = last.reason
+        if reason is not None and tried.gave_up is not None:
+            suffix = f"; {tried.gave_up}"
+            reason = one_line(reason, self._client.mask, MAX_REASON - len(suffix)) + suffix
+        return Answer(
+            id=job_id,
+            kind=last.kind,
+            body=last.body,
+            http_status=status,
+            attempts=tried.attempts,
+            elapsed_s=tried.elapsed_s,
+            reason=reason,
+            fetched_at=self._world.now(),
+        )
+
+    def _not_attempted(self, job_id: str, cause: str) -> Answer:
+        reason = one_line(f"{NOT_ATTEMPTED}{cause}", self._client.mask)
+        return Answer(id=job_id, kind=AnswerKind.FAILED, reason=reason, fetched_at=self._world.now())

@@ -1,0 +1,115 @@
+"""What a request ends with: a response, or one of our errors; the one place that reads the HTTP library's exceptions.
+
+Its texts are not passed on: they may show the URL of a proxy with its password.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import requests
+import urllib3
+
+from etl.errors import EtlError, UnreachableError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Response:
+    """An answer, read to its end.
+
+    Attributes:
+        status: the HTTP status.
+        headers: by name, in any case.
+        body: decoded (gzip undone), unredacted.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class NoAnswerError(UnreachableError):
+    """No whole answer came: no connection, a time-out, a cut body. Asking again may help.
+
+    Args:
+        message: what happened.
+        status: of the answer whose body did not come whole; None where no answer began.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message, status)
+        self.status = status
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class TooLargeError(NoAnswerError):
+    """The answer is larger than what is read. Asking again does not help."""
+
+
+def translated(error: Exception, *, host: str, status: int | None) -> EtlError:
+    """Say in our words what the HTTP library raised.
+
+    Args:
+        error: one of requests or urllib3.
+        host: whom the request was meant for, as `host:port`.
+        status: of the answer that was being read; None before its head was whole.
+
+    Returns:
+        NoAnswerError where asking again may help; UnreachableError for a certificate that is not trusted; UsageError
+        for a proxy that cannot be used.
+    """
+    if isinstance(error, requests.exceptions.InvalidSchema | requests.exceptions.InvalidURL):
+        return UsageError(
+            f"the proxy for {host} cannot be used ({type(error).__name__}): check HTTP_PROXY, HTTPS_PROXY"
+        )
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return UnreachableError(
+                f"{host}: its certificate is not trusted ({cause.verify_message}): "
+                "give the authority that signed it as ELASTICSEARCH_CA_CERTS"
+            )
+    if status is not None:
+        return NoAnswerError(f"{host}: the answer was cut off ({_said(causes)})", status)
+    return NoAnswerError(f"{host}: no answer ({_said(causes)})")
+
+
+def _said(causes: list[BaseException]) -> str:
+    """Choose the most telling cause: the system's own word, else the kind of the innermost error."""
+    for cause in reversed(causes):
+        if isinstance(cause, socket.gaierror):
+            return "the name is not known"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS failed: {cause.reason or type(cause).__name__}"
+        if isinstance(cause, OSError) and cause.errno is not None:
+            return os.strerror(cause.errno)
+    for cause in causes:
+        if isinstance(cause, urllib3.exceptions.ConnectTimeoutError):
+            return "the connection did not stand in time"
+        if isinstance(cause, urllib3.exceptions.ReadTimeoutError | TimeoutError):
+            return "nothing more came in time"
+        if isinstance(cause, urllib3.exceptions.ProxyError):
+            return "the proxy did not connect"
+    return type(causes[-1]).__name__
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and all it was raised from, the innermost last; the library also keeps causes in arguments."""
+    pending, seen = [error], set[int]()
+    while pending:
+        current = pending.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        nested = (current.__cause__, current.__context__, getattr(current, "reason", None), *current.args)
+        pending.extend(cause for cause in nested if isinstance(cause, BaseException))
