@@ -167,10 +167,14 @@ def _template(connection: Connection) -> requests.PreparedRequest:
         "User-Agent": f"sync-jobs-etl/{_version()}",
     }
     try:
-        return requests.Request("GET", connection.url, headers=headers, auth=auth_of(connection)).prepare()
+        prepared = requests.Request("GET", connection.url, headers=headers, auth=auth_of(connection)).prepare()
     except requests.RequestException as error:
         msg = f"the URL of the cluster cannot be used ({type(error).__name__}): check ELASTICSEARCH_URL"
         raise UsageError(msg) from None  # the library's text shows the URL
+    if not connection.url.lower().startswith(("http://", "https://")):
+        msg = "the URL of the cluster starts with neither http:// nor https://: check ELASTICSEARCH_URL"
+        raise UsageError(msg)
+    return prepared
 
 
 def _verification(connection: Connection) -> bool | str:
