@@ -1,0 +1,168 @@
+"""What is decided about a job before its document is written: cheap enough to sort and filter all jobs by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING
+
+from etl.sandbox.connectors import CONNECTORS
+from etl.sandbox.dice import Dice
+from etl.sandbox.stamps import DAY, SECOND, nanoseconds
+
+if TYPE_CHECKING:
+    from etl.sandbox.connectors import Connector
+
+ANCHOR = datetime(2025, 11, 1, tzinfo=UTC)
+"""The sandbox's present: no job is created after it. Fixed, so that a job is the same whenever it is asked for, and
+past, so that finished jobs are settled."""
+
+_END = nanoseconds(ANCHOR)
+_BEGIN = nanoseconds(ANCHOR.replace(year=ANCHOR.year - 2))
+_LONGEST = 2 * DAY  # what has ended was created at least this long ago
+
+
+class Part(IntEnum):
+    """Each part of a job has its own stream of choices, so that a change to one leaves the others as they are."""
+
+    OUTLINE = 0
+    COURSE = 1
+    DOCUMENT = 2
+    FILTERING = 3
+    CONFIGURATION = 4
+    QUIRK = 5
+
+
+class Writer(StrEnum):
+    """Who put the document into the index."""
+
+    FLAT = "flat 8.5"
+    RUBY = "ruby"
+    PYTHON_8_6 = "python 8.6"
+    PYTHON_8_7 = "python 8.7"
+    PYTHON_8_9 = "python 8.9-8.16"
+    KIBANA = "kibana start_sync"
+    JAVA = "java post"
+
+
+_ERAS = (  # the share of the 24 months at which a writer's time is over, as if the cluster had been upgraded
+    (0.06, (Writer.FLAT, Writer.RUBY)),
+    (0.14, (Writer.RUBY, Writer.PYTHON_8_6)),
+    (0.22, (Writer.PYTHON_8_7,)),
+    (0.60, (Writer.PYTHON_8_9, Writer.PYTHON_8_9, Writer.KIBANA)),
+    (1.01, (Writer.JAVA,)),
+)
+_OUT_OF_ERA = 0.12  # connectors that nobody upgraded, or upgraded first
+_OPEN_OUT_OF_ERA = 0.5  # open jobs are recent: without this they would all be written by the newest
+_WRITERS = tuple(Writer)
+_BEFORE_JOB_TYPE = frozenset({Writer.FLAT, Writer.RUBY, Writer.PYTHON_8_6, Writer.PYTHON_8_7})
+_BY_WEIGHT = tuple((connector, connector.weight) for connector in CONNECTORS)
+_OPEN = (("in_progress", 0.34), ("pending", 0.28), ("suspended", 0.22), ("canceling", 0.16))
+_OPEN_SHARE = 0.07
+_CANCELED_SHARE = 0.05
+
+_NEXT = {
+    "pending": "in_progress",
+    "suspended": "in_progress",
+    "in_progress": "completed",
+    "canceling": "canceled",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outline:
+    """A job in short.
+
+    Attributes:
+        number: of the job, from 0.
+        step: how often the sandbox has been advanced.
+        first_status: status at step 0.
+        status: status at this step.
+        created: nanoseconds since 1970.
+        is_dated: False where the document has no `created_at`.
+        kind: full, incremental or access_control, also where the document does not say it.
+        job_type: as in the document; None for writers older than 8.9.
+    """
+
+    number: int
+    step: int
+    writer: Writer
+    connector: Connector
+    kind: str
+    job_type: str | None
+    trigger_method: str
+    first_status: str
+    status: str
+    created: int
+    is_dated: bool
+
+
+def outline_of(seed: int, number: int, *, step: int = 0) -> Outline:
+    """Decide the outline of a job; the same arguments give the same outline.
+
+    Args:
+        seed: of the whole sandbox, from 0.
+        number: of the job, from 0.
+        step: how often running jobs have moved on.
+    """
+    dice = Dice(seed, number, Part.OUTLINE)
+    connector = dice.weighted(_BY_WEIGHT)
+    first_status = _first_status(dice, connector)
+    if first_status in _NEXT:
+        created = _END - dice.between(1, 36 * 3600) * SECOND
+    else:
+        created = _BEGIN + int(dice.share() * (_END - _LONGEST - _BEGIN))
+    created = created // SECOND * SECOND + dice.between(0, SECOND - 1)
+    writer = _writer(dice, created, _OPEN_OUT_OF_ERA if first_status in _NEXT else _OUT_OF_ERA)
+    kind = _kind(dice, connector) if writer not in _BEFORE_JOB_TYPE else "full"
+    trigger = "on_demand" if writer is Writer.KIBANA or dice.chance(0.15) else "scheduled"
+    return Outline(
+        number=number,
+        step=step,
+        writer=writer,
+        connector=connector,
+        kind=kind,
+        job_type=None if writer in _BEFORE_JOB_TYPE else kind,
+        trigger_method=trigger,
+        first_status=first_status,
+        status=status_at(first_status, step),
+        created=created,
+        is_dated=not dice.chance(0.003),
+    )
+
+
+def status_at(first_status: str, step: int) -> str:
+    """Return the status of a job after so many steps; a final one stays.
+
+    >>> [status_at("pending", step) for step in range(4)]
+    ['pending', 'in_progress', 'completed', 'completed']
+    """
+    status = first_status
+    for _ in range(min(step, len(_NEXT))):
+        status = _NEXT.get(status, status)
+    return status
+
+
+def _first_status(dice: Dice, connector: Connector) -> str:
+    point = dice.share()
+    if point < _OPEN_SHARE:
+        return dice.weighted(_OPEN)
+    point -= _OPEN_SHARE
+    if point < _CANCELED_SHARE:
+        return "canceled"
+    return "error" if point - _CANCELED_SHARE < connector.failures else "completed"
+
+
+def _writer(dice: Dice, created: int, out_of_era: float) -> Writer:
+    if dice.chance(out_of_era):
+        return dice.pick(_WRITERS)
+    age = (created - _BEGIN) / (_END - _BEGIN)
+    return dice.pick(next(writers for until, writers in _ERAS if age < until))
+
+
+def _kind(dice: Dice, connector: Connector) -> str:
+    point = dice.share()
+    if connector.has_cursor:
+        return "incremental" if point < 0.6 else "access_control" if point < 0.7 else "full"  # noqa: PLR2004 - shares
+    return "access_control" if point < 0.05 else "full"  # noqa: PLR2004 - a share
