@@ -17,19 +17,20 @@ if TYPE_CHECKING:
 MASK = "[redacted]"
 
 # A parameter whose name ends like this carries a secret. No prefix is matched, so that a text is read once only.
-_SECRET_PARAMETER = (
+_PARAMETER_NAME = (
     r"(?:pass(?:word|wd|phrase)|pwd|secret|token|credentials?|signature|authorization|cookie|jwt"
     r"|(?:api|app|account|access|private|secret|shared|signing|encryption|master|storage)[_ -]?key"
     r"|[_-]key|(?<![a-z])(?:sig|sas|code_verifier|sessionid))s?"
 )
 _PARAMETER = re.compile(
-    rf"(?P<name>{_SECRET_PARAMETER})(?P<sep>\\*[\"']?\s{{0,3}}[=:]\s{{0,3}})"
+    rf"(?P<name>{_PARAMETER_NAME})(?P<sep>\\*[\"']?\s{{0,3}}[=:]\s{{0,3}})"
     r"(?:(?P<quote>\\*[\"'])(?P<quoted>.{0,8192}?)(?<!\\)(?P=quote)"
     r"|(?P<scheme>(?:bearer|basic|apikey|token|negotiate|digest)\s{1,3})?(?P<plain>[^\s,;&\"']+))",
     re.IGNORECASE | re.DOTALL,
 )
 _PRIVATE_KEY = re.compile(
-    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?"
+    r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
     re.DOTALL,
 )
 _BEARER = re.compile(r"\b(?P<scheme>bearer\s{1,3}[\"']?)(?P<token>[^\s\"',;]{6,})", re.IGNORECASE)
@@ -87,7 +88,7 @@ def _userinfo_end(rest: str) -> int:
     if "@" in authority:
         return authority.rindex("@") + 1
     # A password with an unescaped / ? or #: the colon is then not followed by a port.
-    user, colon, after = authority.partition(":")
+    user, colon, _ = authority.partition(":")
     if colon and "@" in rest and not _PORT.match(rest, len(user) + 1):
         return rest.rindex("@") + 1
     return 0

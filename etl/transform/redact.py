@@ -49,7 +49,7 @@ class Redacted:
 
 
 def _shape_tree() -> dict[str, Any]:
-    """Derive from the tables which paths of a document are known: a tree, with a column's kind as leaf, None for text."""
+    """Derive from the tables which paths of a document are known: a tree of kinds, with None for free text."""
     tree: dict[str, Any] = {}
     for table in TABLES:
         if table.node is None or "*" in table.node:
@@ -142,9 +142,7 @@ class _Masking:
         return value
 
     def _string(self, value: str, shape: _Shape) -> str:
-        if shape in {Kind.STRING, Kind.STRINGS}:
-            return value
-        if shape is not None and _TYPED_TEXT.fullmatch(value):
+        if isinstance(shape, Kind) and (shape in {Kind.STRING, Kind.STRINGS} or _TYPED_TEXT.fullmatch(value)):
             return value
         masked = self._masker.text(value)
         self.count += masked != value

@@ -1,5 +1,7 @@
-"""One redacted document to the rows of all tables. What cannot become a cell becomes a field issue, what has no column
-goes to `extra_json`; the columns and their places come from the declaration in `etl.schema`.
+"""One redacted document to the rows of all tables.
+
+What cannot become a cell becomes a field issue, what has no column goes to `extra_json`; the columns and their places
+come from the declaration in `etl.schema`.
 """
 
 from __future__ import annotations
@@ -8,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from etl.jsontext import JsonValue, Members, dump, is_unpaired
-from etl.schema.declare import Kind
 from etl.schema.tables import (
     CONNECTOR_CONFIGURATION,
     CONNECTORS,
@@ -153,7 +154,7 @@ class _Job:
                 extra[key] = value
         return extra
 
-    def _fill(  # noqa: PLR0917 - the hot path: positional calls
+    def _fill(
         self, table: Table, cell: tuple[int, Column, Callable[[Any], Any]], row: Row, value: JsonValue,
         where: Callable[[str], str], key: str,
     ) -> None:  # fmt: skip
@@ -245,24 +246,18 @@ def _configuration(job: _Job, value: JsonValue, base: str) -> None:
 
 
 _CONFIGURATION_AT = _AT[CONNECTOR_CONFIGURATION.name]
-_WITHHELD_IN = [
-    position
-    for position, column in enumerate(CONNECTOR_CONFIGURATION.columns)
-    if column.kind is Kind.JSON and column.name != "value_json"
-]
 
 
 def _value(row: Row, members: Mapping[str, Any], *, has_value: bool) -> None:
     """Fill the columns that tell of a configuration field's value and of what was withheld."""
     at = _CONFIGURATION_AT
-    redacted = any(row[position] is not None and KEY in row[position] for position in _WITHHELD_IN)
+    redacted = any(isinstance(member, dict | list) and KEY in dump(member) for member in members.values())
     if is_marker(members.get("default_value")):
         row[at["default_value_json"]] = None
     if has_value:
         value = members["value"]
         if is_marker(value):
             row[at["value_type"]] = value[KEY]
-            redacted = True
         else:
             row[at["value_type"]] = type_name(value)
             if value is not None:
@@ -307,9 +302,7 @@ def _filterings(job: _Job, value: JsonValue, base: str) -> None:
         _children(job, _COMPLAINT, "error_index", index, complaints, errors_path)
 
 
-def _children(
-    job: _Job, reader: _Reader, index_column: str, filtering_index: int, value: JsonValue, base: str
-) -> None:
+def _children(job: _Job, reader: _Reader, index_column: str, filtering_index: int, value: JsonValue, base: str) -> None:
     table = reader.table
     for index, item, path in _elements(value, base):
         if not isinstance(item, dict) or is_marker(item):

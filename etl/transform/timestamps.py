@@ -19,6 +19,7 @@ _FORM = re.compile(
     re.ASCII,
 )
 _EPOCH_DIGITS = re.compile(r"-?\d{1,15}", re.ASCII)
+_OUT_OF_RANGE = "a time outside the years 1 to 9999"
 _FIRST_MS = -62_135_596_800_000  # 0001-01-01
 _LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999
 
@@ -56,8 +57,7 @@ _PROBLEM = "not a time (ISO 8601 or epoch milliseconds)"
 
 def _epoch_ms(value: int) -> int:
     if not _FIRST_MS <= value <= _LAST_MS:
-        msg = "a time outside the years 1 to 9999"
-        raise UnfitError(msg)
+        raise UnfitError(_OUT_OF_RANGE)
     return value * 1000
 
 
@@ -68,6 +68,8 @@ def _iso(form: re.Match[str]) -> int:
         whole = (moment - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError) as error:
         raise UnfitError(_PROBLEM) from error
+    if not _FIRST_MS <= whole // 1000 <= _LAST_MS:
+        raise UnfitError(_OUT_OF_RANGE)
     return whole + (int(fraction[:6].ljust(6, "0")) if fraction else 0)
 
 

@@ -1,4 +1,4 @@
-"""Configuration, the place of secrets: default-deny. What is withheld is remembered, so that it can be masked elsewhere.
+"""Configuration, the place of secrets: default-deny. What is withheld is remembered, to be masked elsewhere.
 
 The flag `sensitive` alone cannot be trusted: fields with storage keys exist that lack it, and connection strings carry
 passwords in fields such as `host`.
