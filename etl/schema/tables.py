@@ -135,7 +135,7 @@ SYNC_JOBS = Table(
         Column(
             name="fetched_at",
             kind=Kind.TIME,
-            description="When this version of the job was first received. Fetching it again unchanged does not move it.",
+            description="When this version of the job was first received; later, unchanged answers do not move it.",
             origin="clock of the run",
             nullable=False,
         ),

@@ -5,9 +5,12 @@ A redacted document is a document: it can be kept, and be transformed again with
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
-from etl.jsontext import JsonValue
+if TYPE_CHECKING:
+    from etl.jsontext import JsonValue
 
 KEY = "__etl_redacted__"
 

@@ -19,7 +19,7 @@ from etl.transform.tables import transform
 # Each leaf is unmistakable, so that finding its text in any cell means that it was not lost.
 COUNTER = itertools.count(10**6)
 TEXT = st.builds(lambda: f"leaf {next(COUNTER)} w")
-NUMBER = st.builds(lambda: next(COUNTER))
+NUMBER = st.builds(COUNTER.__next__)
 TIME = st.builds(lambda: (datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=next(COUNTER))).isoformat())
 SCALAR = TEXT | NUMBER | TIME | st.none() | st.builds(lambda: next(COUNTER) + 0.5)
 ANY = st.recursive(

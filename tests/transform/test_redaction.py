@@ -15,7 +15,10 @@ from etl import scrub
 from etl.jsontext import decode
 from etl.transform.redact import redact, redacted_json
 
-PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA3Tz2mr7SZiAMfQyuvBjM9Oi\nVQIDAQABAoIBAQCJ\n-----END RSA PRIVATE KEY-----"
+PEM = (
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA3Tz2mr7SZiAMfQyuvBjM9Oi\nVQIDAQABAoIBAQCJ\n"
+    "-----END RSA PRIVATE KEY-----"
+)
 
 
 def test_a_secret_in_any_place_of_a_configuration_reaches_no_cell() -> None:
