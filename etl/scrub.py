@@ -174,6 +174,7 @@ def looks_secret(value: str) -> bool:
     return not any(form.fullmatch(value) for form in (_NUMBER, _PLAIN_WORDS, _HOST, _PATH, _URL))
 
 
+_KNOWN_FROM = 3  # what is shorter cannot be told from the text around it; it is withheld where it stands, that is all
 _ANYWHERE_FROM = 6  # shorter secrets are masked only as whole words, else every text would be full of masks
 
 
@@ -187,6 +188,8 @@ class Masker:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         spellings: set[str] = set()
         for secret in secrets:
+            if len(secret.strip()) < _KNOWN_FROM:
+                continue
             for spelling in {secret, secret.strip()}:
                 spellings.add(spelling)
                 spellings.add(json.dumps(spelling)[1:-1])

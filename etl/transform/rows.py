@@ -213,6 +213,19 @@ def job_rows(job_id: str, document: dict[str, Any], *, repeated: bool = False) -
     return JobRows(job_id=job_id, rows=job.rows)
 
 
+def configuration_rows(configuration: dict[str, Any]) -> tuple[list[Row], dict[str, str]]:
+    """Turn a redacted configuration alone into rows.
+
+    Returns:
+        One row a field, in order, the cells of its job being None; and the originals of its field issues as JSON, by
+        JSON Pointer from the configuration.
+    """
+    job = _Job()
+    _configuration(job, configuration, "")
+    original = _AT[FIELD_ISSUES.name]["original_json"]
+    return job.rows[CONNECTOR_CONFIGURATION.name], {path: row[original] for path, row in job.issues.items()}
+
+
 def _put_extra(table: Table, row: Row, extra: dict[str, Any]) -> None:
     if extra:
         row[_AT[table.name]["extra_json"]] = dump(extra)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +20,7 @@ from etl.transform.tables import transform
 COUNTER = itertools.count(10**6)
 TEXT = st.builds(lambda: f"leaf {next(COUNTER)} w")
 NUMBER = st.builds(COUNTER.__next__)
-TIME = st.builds(lambda: (datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=next(COUNTER))).isoformat())
+TIME = st.builds(lambda: f"2024-01-01T{next(COUNTER) % 24:02}:00:00.{next(COUNTER)}"[:26])
 SCALAR = TEXT | NUMBER | TIME | st.none() | st.builds(lambda: next(COUNTER) + 0.5)
 ANY = st.recursive(
     SCALAR,
