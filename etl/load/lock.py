@@ -1,0 +1,88 @@
+"""One writer per dataset: an operating system's lock, which a dead process cannot keep."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import datetime  # noqa: TC003 - msgspec resolves the types of the fields at run time
+from typing import TYPE_CHECKING
+
+import msgspec
+from filelock import FileLock, SoftFileLock, Timeout
+
+from etl.errors import LockedError, OutputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from etl.load.storage import Storage
+
+
+class _Holder(msgspec.Struct, frozen=True, kw_only=True):
+    run: str
+    host: str
+    pid: int
+    since: datetime
+
+
+class DatasetLock:
+    """The lock of a dataset, held from `acquire` until `release`."""
+
+    def __init__(self, lock: FileLock) -> None:
+        self._lock = lock
+
+    @classmethod
+    def acquire(cls, storage: Storage, *, run_id: str, now: datetime) -> DatasetLock:
+        """Take the lock at once or not at all, and leave this run's name in it.
+
+        Raises:
+            LockedError: another run holds it; the message names it.
+            OutputError: the file cannot be written, or the file system has no locks.
+        """
+        path = storage.layout.lock
+        # Read first: older versions of filelock empty the file even when they fail to lock it.
+        holder = _read_holder(path)
+        # A run may begin in one thread and end in another.
+        lock = FileLock(path, thread_local=False)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout as error:
+            raise LockedError(_held(path, _read_holder(path) or holder)) from error
+        except (OSError, NotImplementedError) as error:
+            msg = f"{path}: cannot be locked: {error}; check the permissions, or choose another --output"
+            raise OutputError(msg) from error
+        try:
+            if _is_soft(lock):
+                msg = f"{path}: the file system has no locks, so two runs could meet; choose another --output"
+                raise OutputError(msg)  # noqa: TRY301 - the lock must be released as after every failure here
+            name = _Holder(run=run_id, host=socket.gethostname(), pid=os.getpid(), since=now)
+            storage.overwrite(path, msgspec.json.encode(name) + b"\n")
+        except BaseException:
+            lock.release()
+            raise
+        return cls(lock)
+
+    def release(self) -> None:
+        """Give the lock back; doing it twice is fine."""
+        self._lock.release()
+
+
+def _is_soft(lock: object) -> bool:
+    """Tell whether filelock fell back to a mere file, which a dead process keeps."""
+    return isinstance(lock, SoftFileLock)
+
+
+def _read_holder(path: Path) -> _Holder | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Holder)
+    except (OSError, msgspec.MsgspecError, UnicodeError):
+        return None  # absent, emptied, or locked against reading: the message does without
+
+
+def _held(path: Path, holder: _Holder | None) -> str:
+    if holder is None:
+        return f"{path}: another run holds the lock; wait for it to end"
+    return (
+        f"{path}: run {holder.run} on host {holder.host}, pid {holder.pid}, "
+        f"has held the lock since {holder.since:%Y-%m-%dT%H:%M:%SZ}; wait for it to end"
+    )

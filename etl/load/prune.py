@@ -1,0 +1,81 @@
+"""What is kept: the newest snapshots and those superseded lately, and a number of run folders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from etl.load.layout import is_run_id
+from etl.load.pointer import read_pointer
+from etl.load.reader import Snapshot, chain_of
+from etl.load.staging import remove_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from etl.load.storage import Storage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Retention:
+    """How much is kept.
+
+    Attributes:
+        snapshots: newest ones that always stay, at least 1.
+        superseded: how long others stay after they were superseded, for readers that began with them.
+        runs: newest run folders that stay, raw files with them.
+    """
+
+    snapshots: int = 3
+    superseded: timedelta = timedelta(hours=24)
+    runs: int = 400
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pruned:
+    """What was removed, by run id."""
+
+    snapshots: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+
+
+def prune(storage: Storage, retention: Retention, now: datetime) -> Pruned:
+    """Remove what is beyond retention, and snapshots that show what `latest` must not show; never `latest` itself.
+
+    Args:
+        storage: of the dataset, under the lock.
+        retention: see there.
+        now: the time (UTC).
+
+    Raises:
+        OutputError: the file system refuses.
+    """
+    chain = chain_of(storage.layout.root, read_pointer(storage.layout.root))
+    # Oldest first: whatever stops this, the chain from `latest` to the oldest snapshot stays whole.
+    doomed = [snapshot.run_id for snapshot in reversed(chain[_kept(chain, retention, now) :])]
+    for run_id in doomed:
+        remove_folder(storage, storage.layout.snapshot(run_id))
+    runs = storage.layout.runs
+    recorded = sorted(path.name for path in runs.iterdir() if is_run_id(path.name)) if runs.is_dir() else []
+    old_runs = recorded[: max(0, len(recorded) - retention.runs)]
+    for run_id in old_runs:
+        remove_folder(storage, storage.layout.run(run_id))
+    return Pruned(snapshots=tuple(doomed), runs=tuple(old_runs))
+
+
+def _kept(chain: Sequence[Snapshot], retention: Retention, now: datetime) -> int:
+    """Return how many snapshots from the newest on are kept."""
+    for position in range(1, len(chain)):
+        superseded_at = chain[position - 1].manifest.created_at
+        beyond = position >= retention.snapshots and now - superseded_at > retention.superseded
+        if beyond or _shows_more(chain[position], chain[0]):
+            return position
+    return len(chain)
+
+
+def _shows_more(older: Snapshot, latest: Snapshot) -> bool:
+    """Tell whether a snapshot was redacted by older rules, or exposes fields that the latest one withholds."""
+    before, now = older.manifest.origin, latest.manifest.origin
+    return before.redactor_version < now.redactor_version or not set(before.exposed) <= set(now.exposed)

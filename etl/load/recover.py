@@ -1,0 +1,159 @@
+"""What a dead run left is finished or taken away, before a run under the lock does anything of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etl.errors import OutputError, UsageError
+from etl.load.layout import TMP, is_run_id, is_unfinished
+from etl.load.manifest import RunState
+from etl.load.pointer import read_pointer, settle_pointer
+from etl.load.reader import Snapshot, chain_of
+from etl.load.runs import read_runs, set_state
+from etl.load.staging import Batch, read_batches, remove_batches, remove_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from etl.load.manifest import Origin, RunManifest
+    from etl.load.storage import Storage
+
+SANDBOX = "sandbox"
+"""The source of demo data."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recovered:
+    """What was found and done.
+
+    Attributes:
+        latest: the run id of the published snapshot, or None.
+        snapshot: whose rows are carried over: the published one, or None where demo data are replaced.
+        adopted: batches of dead runs that this run publishes.
+        refused_batches: of dead runs that were removed since another source, schema, redactor or exposure made them.
+        refused_jobs: in those batches; they are fetched again.
+        broken_batches: that could not be read and were removed.
+        published_batches: that were removed since they stand in the dataset.
+        discarded_snapshots: that nobody was led to.
+        abandoned_runs: that died before they published.
+        finished_runs: that died after.
+        replaces_sandbox: whether what is published is demo data, and this run is real.
+    """
+
+    latest: str | None
+    snapshot: Snapshot | None
+    adopted: tuple[Batch, ...]
+    refused_batches: int
+    refused_jobs: int
+    broken_batches: int
+    published_batches: int
+    discarded_snapshots: tuple[str, ...]
+    abandoned_runs: tuple[str, ...]
+    finished_runs: tuple[str, ...]
+    replaces_sandbox: bool
+
+
+def recover(storage: Storage, origin: Origin) -> Recovered:
+    """Bring the dataset into a state that a run may build on.
+
+    Args:
+        storage: of the dataset, under the lock.
+        origin: of the rows that the run will fetch.
+
+    Raises:
+        UsageError: the dataset is that of another source, or of a later version of etl.
+        OutputError: the dataset cannot be read or written.
+    """
+    root = storage.layout.root
+    chain = chain_of(root, read_pointer(root))
+    latest = chain[0] if chain else None
+    replaces_sandbox = _check_terms(root, latest, origin)
+    runs = read_runs(storage.layout)
+    _check_link(storage, latest, runs)
+    _remove_leftovers(storage)
+    settle_pointer(storage)
+    published = {snapshot.run_id for snapshot in chain}
+    discarded = _discard_snapshots(storage, published)
+    unfinished = [run for run in runs if run.state is RunState.PUBLISHING]
+    finished = [run for run in unfinished if run.run_id in published]
+    abandoned = [run for run in unfinished if run.run_id not in published]
+    for run in finished:
+        set_state(storage, run, RunState.PUBLISHED)
+    for run in abandoned:
+        set_state(storage, run, RunState.ABANDONED)
+    batches, broken = read_batches(storage)
+    named = {batch_id for snapshot in chain for batch_id in snapshot.manifest.batches}
+    done = [batch for batch in batches if batch.batch_id in named]
+    left = [batch for batch in batches if batch.batch_id not in named]
+    adopted = tuple(batch for batch in left if batch.manifest.origin.provenance == origin.provenance)
+    refused = [batch for batch in left if batch.manifest.origin.provenance != origin.provenance]
+    remove_batches(storage, [*done, *refused])
+    return Recovered(
+        latest=latest.run_id if latest else None,
+        snapshot=None if replaces_sandbox else latest,
+        adopted=adopted,
+        refused_batches=len(refused),
+        refused_jobs=sum(batch.manifest.jobs for batch in refused),
+        broken_batches=broken,
+        published_batches=len(done),
+        discarded_snapshots=discarded,
+        abandoned_runs=tuple(run.run_id for run in abandoned),
+        finished_runs=tuple(run.run_id for run in finished),
+        replaces_sandbox=replaces_sandbox,
+    )
+
+
+def _check_terms(root: Path, latest: Snapshot | None, origin: Origin) -> bool:
+    """Check that rows of this origin may stand in the dataset; return whether they replace demo data."""
+    if latest is None:
+        return False
+    before = latest.manifest.origin
+    if before.source != origin.source:
+        if before.source == SANDBOX:
+            return True
+        msg = f"{root}: holds sync jobs of {before.source}, not of {origin.source}; choose another --output"
+        raise UsageError(msg)
+    if before.redactor_version > origin.redactor_version or before.schema_version > origin.schema_version:
+        msg = (
+            f"{root}: published by a later version of etl (schema {before.schema_version}, redactor "
+            f"{before.redactor_version}; this one has {origin.schema_version} and {origin.redactor_version}); "
+            "upgrade etl"
+        )
+        raise UsageError(msg)
+    return False
+
+
+def _check_link(storage: Storage, latest: Snapshot | None, runs: list[RunManifest]) -> None:
+    """Refuse to take unlinked snapshots for leftovers where the link itself was lost."""
+    if latest is not None:
+        return
+    there = [
+        run.run_id for run in runs if run.state is RunState.PUBLISHED and storage.layout.snapshot(run.run_id).is_dir()
+    ]
+    if there:
+        msg = f"{storage.layout.link}: missing, though snapshots were published; link it to snapshots/{there[-1]}"
+        raise OutputError(msg)
+
+
+def _remove_leftovers(storage: Storage) -> None:
+    """Remove what was being built or taken apart."""
+    layout = storage.layout
+    for folder in (layout.snapshots, layout.runs):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if is_unfinished(path.name):
+                storage.remove_tree(path)
+    for path in (layout.link, layout.pointer):
+        leftover = path.with_name(f".{path.name}{TMP}")
+        if leftover.is_symlink() or leftover.exists():
+            storage.remove_file(leftover)
+
+
+def _discard_snapshots(storage: Storage, published: set[str]) -> tuple[str, ...]:
+    """Remove snapshots that `latest` does not lead to: their batches are still staged."""
+    folder = storage.layout.snapshots
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    discarded = tuple(name for name in names if is_run_id(name) and name not in published)
+    for name in discarded:
+        remove_folder(storage, folder / name)
+    return discarded

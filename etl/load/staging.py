@@ -1,0 +1,291 @@
+"""Batches on disk before they are published: written to a temporary name, flushed, and renamed by the parent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl.errors import OutputError
+from etl.load.layout import BATCH_MANIFEST, TMP, is_batch_number, is_run_id, removed
+from etl.load.manifest import BatchManifest, MonthPart, Origin, StagedTable, encode, read_manifest
+from etl.load.parquet import FORMAT, ParquetFile, read_chunks
+from etl.schema.arrow import SCHEMA_VERSION, arrow_schema
+from etl.schema.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from etl.load.storage import Storage
+    from etl.model import Provenance, StagedBatch
+    from etl.schema.declare import Table
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StagedSummary:
+    """What a worker tells of a batch that it staged; small and picklable.
+
+    Attributes:
+        run_id: of the run.
+        number: of the batch.
+        jobs: number of jobs with rows.
+        not_found: number of ids that the cluster does not have.
+        rows: of each table that has some.
+        bytes: of all files.
+    """
+
+    run_id: str
+    number: int
+    jobs: int
+    not_found: int
+    rows: dict[str, int]
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """A renamed batch.
+
+    Attributes:
+        folder: where it stands.
+        manifest: what it holds.
+    """
+
+    folder: Path
+    manifest: BatchManifest
+
+    @property
+    def batch_id(self) -> str:
+        """`<run_id>/<n>`."""
+        return self.manifest.batch_id
+
+    def months(self) -> tuple[MonthPart, ...]:
+        """Return the months of its jobs."""
+        return self._months("sync_jobs")
+
+    def chunks(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Read a table in bounded chunks; none where it has no rows.
+
+        Raises:
+            OutputError: the file cannot be read.
+        """
+        if name in self.manifest.tables:
+            yield from read_chunks(self._path(name), name, columns=columns)
+
+    def month_chunks(
+        self, name: str, month: str | None, rows: int, columns: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """Read one month of a table in chunks of at most `rows` rows.
+
+        Raises:
+            OutputError: the file cannot be read.
+        """
+        for part in self._months(name):
+            if part.month == month:
+                yield from read_chunks(self._path(name), name, columns=columns, row_groups=part.row_groups, rows=rows)
+
+    def whole(self) -> bool:
+        """Tell whether its files are there in the sizes that the manifest names."""
+        return all(
+            self._path(name).is_file() and self._path(name).stat().st_size == table.bytes
+            for name, table in self.manifest.tables.items()
+        )
+
+    def _months(self, name: str) -> tuple[MonthPart, ...]:
+        table = self.manifest.tables.get(name)
+        return table.months if table else ()
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.{FORMAT}"
+
+
+def stage(storage: Storage, run_id: str, provenance: Provenance, batch: StagedBatch) -> StagedSummary:
+    """Write a batch under its temporary name, in full and flushed to disk; `commit_batch` makes it exist.
+
+    Args:
+        storage: of the dataset.
+        run_id: of the run.
+        provenance: of the rows.
+        batch: the rows, every table in its exact schema, each job at most once; its rows in other tables belong to
+            jobs in sync_jobs.
+
+    Raises:
+        OutputError: the disk is full, or refuses.
+        ValueError: the tables break the contract.
+    """
+    final = storage.layout.batch(run_id, batch.number)
+    folder = final.with_name(final.name + TMP)
+    if folder.exists():  # a worker died in this batch, and it is done again
+        storage.remove_tree(folder)
+    storage.make_folder(folder, private=True)
+    jobs = _ordered_jobs(batch.tables.get("sync_jobs", arrow_schema("sync_jobs").empty_table()))
+    tables: dict[str, StagedTable] = {}
+    for table in TABLES:
+        rows = batch.tables.get(table.name)
+        if rows is not None and rows.num_rows:
+            path = folder / f"{table.name}.{FORMAT}"
+            tables[table.name] = _write(storage, path, table, _sorted(table, rows, jobs))
+    manifest = BatchManifest(
+        run_id=run_id,
+        number=batch.number,
+        origin=Origin.of(provenance, SCHEMA_VERSION),
+        jobs=len(jobs),
+        tables=tables,
+        not_found=dict(batch.not_found),
+    )
+    written = storage.write_file(folder / BATCH_MANIFEST, encode(manifest), private=True)
+    storage.sync_folder(folder)
+    return StagedSummary(
+        run_id=run_id,
+        number=batch.number,
+        jobs=len(jobs),
+        not_found=len(batch.not_found),
+        rows={name: table.rows for name, table in tables.items()},
+        bytes=written.bytes + sum(table.bytes for table in tables.values()),
+    )
+
+
+def commit_batch(storage: Storage, run_id: str, number: int) -> None:
+    """Rename a staged batch into being. Only the run that holds the lock does this.
+
+    Raises:
+        OutputError: the file system refuses.
+    """
+    final = storage.layout.batch(run_id, number)
+    storage.rename(final.with_name(final.name + TMP), final)
+
+
+def open_batch(storage: Storage, run_id: str, number: int) -> Batch:
+    """Open a renamed batch.
+
+    Raises:
+        OutputError: it is not there in full.
+    """
+    batch = _read_batch(storage.layout.batch(run_id, number))
+    if batch is None:
+        msg = (
+            f"{storage.layout.batch(run_id, number)}: damaged since it was staged; check the file system and run again"
+        )
+        raise OutputError(msg)
+    return batch
+
+
+def read_batches(storage: Storage) -> tuple[list[Batch], int]:
+    """Return the renamed batches of all runs, by run and number; unfinished and broken ones are removed.
+
+    Returns:
+        The batches, and how many were there that could not be read.
+
+    Raises:
+        OutputError: the file system refuses.
+    """
+    batches: list[Batch] = []
+    broken = 0
+    staging = storage.layout.staging
+    for run in sorted(staging.iterdir()) if staging.is_dir() else ():
+        if not is_run_id(run.name):
+            continue
+        for folder in sorted(run.iterdir()):
+            if folder.name.endswith(TMP):
+                storage.remove_tree(folder)
+            elif is_batch_number(folder.name):
+                batch = _read_batch(folder)
+                if batch is None:
+                    remove_folder(storage, folder)
+                    broken += 1
+                else:
+                    batches.append(batch)
+        if not any(run.iterdir()):
+            storage.remove_tree(run)
+    batches.sort(key=lambda batch: (batch.manifest.run_id, batch.manifest.number))
+    return batches, broken
+
+
+def remove_batches(storage: Storage, batches: Sequence[Batch]) -> None:
+    """Remove batches, and the folders of runs that have none left.
+
+    Raises:
+        OutputError: the file system refuses.
+    """
+    for batch in batches:
+        remove_folder(storage, batch.folder)
+    for run in sorted({batch.folder.parent for batch in batches}):
+        if not any(run.iterdir()):
+            storage.remove_tree(run)
+
+
+def remove_folder(storage: Storage, folder: Path) -> None:
+    """Remove a folder so that it is there whole or not at all.
+
+    Raises:
+        OutputError: the file system refuses.
+    """
+    doomed = removed(folder)
+    if doomed.exists():
+        storage.remove_tree(doomed)
+    storage.rename(folder, doomed)
+    storage.remove_tree(doomed)
+
+
+def _read_batch(folder: Path) -> Batch | None:
+    try:
+        manifest = read_manifest(folder / BATCH_MANIFEST, BatchManifest, remedy="its ids are fetched again")
+    except OutputError:
+        return None
+    batch = Batch(folder=folder, manifest=manifest)
+    return batch if batch.whole() else None
+
+
+def _ordered_jobs(jobs: pa.Table) -> pa.Table:
+    """Return ids and months of jobs in the order of the rows: by month, undated ones last, then creation, then id."""
+    names = ("created_month", "created_at", "job_id")
+    ordered = jobs.select(names).sort_by([(name, "ascending") for name in names]).combine_chunks()
+    if pc.count_distinct(ordered["job_id"]).as_py() != len(ordered):
+        msg = "sync_jobs: a job stands twice in one batch"
+        raise ValueError(msg)
+    return ordered
+
+
+def _sorted(table: Table, rows: pa.Table, jobs: pa.Table) -> pa.Table:
+    schema = arrow_schema(table.name)
+    if not rows.schema.equals(schema):
+        msg = f"{table.name}: the rows of the batch are not in the table's schema"
+        raise ValueError(msg)
+    if any(rows[column.name].null_count for column in table.columns if not column.nullable):
+        msg = f"{table.name}: a column that always holds a value is null in a row of the batch"
+        raise ValueError(msg)
+    ranks = pc.index_in(rows["job_id"], value_set=jobs["job_id"].combine_chunks())
+    if ranks.null_count:
+        msg = f"{table.name}: a row belongs to a job that is not in the batch"
+        raise ValueError(msg)
+    if not jobs["created_month"].take(ranks).combine_chunks().equals(rows["created_month"].combine_chunks()):
+        msg = f"{table.name}: a row does not stand in the month of its job"
+        raise ValueError(msg)
+    return sort_rows(table, rows, ranks)
+
+
+def sort_rows(table: Table, rows: pa.Table, ranks: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Sort rows by the rank of their job, then by key."""
+    keys = [name for name in table.key if name != "job_id"]
+    sortable = pa.table({"rank": ranks, **{f"key {name}": rows[name] for name in keys}})
+    return rows.take(pc.sort_indices(sortable, sort_keys=[(name, "ascending") for name in sortable.column_names]))
+
+
+def _write(storage: Storage, path: Path, table: Table, rows: pa.Table) -> StagedTable:
+    """Write sorted rows with row groups that end where a month ends."""
+    months = rows["created_month"].combine_chunks()
+    runs = pc.run_end_encode(months)
+    ends = runs.run_ends.to_pylist()
+    parts: list[MonthPart] = []
+    with ParquetFile(storage, path, arrow_schema(table.name), private=True) as file:
+        for month, start, end in zip(runs.values.to_pylist(), [0, *ends[:-1]], ends, strict=True):
+            first_group = file.row_groups
+            file.write(rows.slice(start, end - start))
+            file.end_row_group()
+            groups = tuple(range(first_group, file.row_groups))
+            parts.append(MonthPart(month=month, rows=end - start, first_row=start, row_groups=groups))
+        written = file.close()
+    return StagedTable(rows=written.rows, bytes=written.bytes, months=tuple(parts))
