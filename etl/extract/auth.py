@@ -6,7 +6,6 @@ They are `AuthBase` objects because requests lets `~/.netrc` replace a plain Aut
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -114,7 +113,7 @@ def secrets_of(connection: Connection) -> Iterator[str]:
 def _decoded_parts(key: str) -> Iterator[str]:
     try:
         decoded = base64.b64decode(key, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return  # no encoded key; the server will refuse it
     yield decoded
     yield decoded.partition(":")[2]

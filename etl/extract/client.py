@@ -38,10 +38,11 @@ class Client:
         masker: masks the credentials, and what looks like a secret, in text.
 
     Raises:
-        UsageError: URL, credentials or certificates of the connection cannot be used.
+        UsageError: URL, proxies, credentials or certificates of the connection cannot be used.
     """
 
     def __init__(self, connection: Connection) -> None:
+        _check_proxies(connection)
         self.connection = connection
         self.sent = sent_credentials(connection)
         self.masker = Masker(secrets_of(connection))
@@ -175,6 +176,17 @@ def _template(connection: Connection) -> requests.PreparedRequest:
         msg = "the URL of the cluster starts with neither http:// nor https://: check ELASTICSEARCH_URL"
         raise UsageError(msg)
     return prepared
+
+
+def _check_proxies(connection: Connection) -> None:
+    for scheme, proxy in connection.proxies.items():
+        try:
+            host = urlsplit(proxy if "://" in proxy else f"//{proxy}").hostname
+        except ValueError:
+            host = None
+        if not host:  # the library would end in a TypeError
+            msg = f"the proxy for {scheme} is no URL with a host: check {scheme.upper()}_PROXY"
+            raise UsageError(msg)
 
 
 def _verification(connection: Connection) -> bool | str:

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pytest
 import trustme
 
-from etl.errors import UnreachableError, UsageError
+from etl.errors import EtlError, UnreachableError, UsageError
 from etl.extract.client import Client
 from etl.extract.wire import NoAnswerError, TooLargeError
 from etl.settings import Connection, Secret
@@ -143,8 +143,11 @@ def test_a_proxy_gets_the_whole_address_and_its_own_credentials(
 
 
 def test_a_proxy_that_cannot_be_used_is_a_matter_of_settings(connect: Callable[..., Client]) -> None:
-    client = connect("http://cluster.invalid:9200", proxies={"http": "http://"})
-    with pytest.raises(UsageError, match="proxy"):
+    for proxy in ("http://", "http://me:pw@", "http://[bad", ""):
+        with pytest.raises(UsageError, match=r"proxy for http .*HTTP_PROXY"):
+            connect("http://cluster.invalid:9200", proxies={"http": proxy})
+    client = connect("https://cluster.invalid:9200", proxies={"https": "gopher://127.0.0.1:1"})
+    with pytest.raises(EtlError, match=r"proxy|cluster\.invalid"):
         client.get_job("a")
 
 
