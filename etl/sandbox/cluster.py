@@ -216,6 +216,7 @@ _FAULTY: dict[Fault, Callable[[Cluster, Request, Route], Reply]] = {
     ),
     Fault.BAD_GATEWAY: lambda _cluster, _request, _route: replies.bad_gateway(),
     Fault.UNAVAILABLE: lambda _cluster, _request, _route: replies.no_shard(),
+    Fault.EDGE_PROXY: lambda _cluster, _request, _route: replies.edge_proxy(),
     Fault.RESET: lambda _cluster, _request, _route: Reply(body=b"", ending=Ending.RESET),
     Fault.CUT: lambda cluster, request, route: replace(route.answer(cluster, request), ending=Ending.CUT),
     Fault.GARBAGE: lambda _cluster, _request, _route: replies.garbage(),

@@ -27,7 +27,7 @@ _BULK_ERROR = (
     '"}}'
 )
 _ERRORS = (
-    (IDLE, 0.3),
+    (IDLE, 0.28),
     ("ConnectionError: Connection to the source timed out after 90 seconds", 0.12),
     ("SyncJobRunningError: Connector is already running", 0.05),
     ("InvalidClientSecretError: AADSTS7000215: Invalid client secret provided. Trace ID: NUMBER", 0.1),
@@ -37,7 +37,7 @@ _ERRORS = (
     (_BULK_ERROR, 0.07),
     ("PermissionsMissing: 403, message='Forbidden',\n\tfor resource /sites/HR\r\nsee the admin centre", 0.06),
     ('=HYPERLINK("http://example.com","ServiceUnavailable")', 0.02),
-    ("", 0.01),
+    ("", 0.03),
     ("ForceCanceledError", 0.03),
 )
 

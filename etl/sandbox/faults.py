@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
 
@@ -16,6 +16,7 @@ class Fault(StrEnum):
     TOO_MANY_WITH_RETRY_AFTER = "too_many_with_retry_after"
     BAD_GATEWAY = "bad_gateway"
     UNAVAILABLE = "unavailable"
+    EDGE_PROXY = "edge_proxy"
     RESET = "reset"
     CUT = "cut"
     GARBAGE = "garbage"
@@ -25,7 +26,6 @@ class Fault(StrEnum):
 
 
 _OF_JOBS_ONLY = frozenset({Fault.LIST_ANSWER, Fault.OTHER_JOB})
-_NAMES = frozenset(Fault)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +38,7 @@ class Faults:
         too_many_with_retry_after: 429 with Retry-After, as a proxy answers.
         bad_gateway: 502 with a page of HTML.
         unavailable: 503, no shard.
+        edge_proxy: 404 by a proxy in front that knows no such cluster; says nothing about the job.
         reset: the connection is reset before an answer.
         cut: the answer ends before its content length.
         garbage: 200 with a page of HTML.
@@ -55,6 +56,7 @@ class Faults:
     too_many_with_retry_after: float = 0.0
     bad_gateway: float = 0.0
     unavailable: float = 0.0
+    edge_proxy: float = 0.0
     reset: float = 0.0
     cut: float = 0.0
     garbage: float = 0.0
@@ -66,11 +68,15 @@ class Faults:
     max_in_row: int = 3
     always_fail: frozenset[str] = frozenset()
 
+    _shares: tuple[tuple[Fault, float], ...] = field(init=False, repr=False)
+
     def __post_init__(self) -> None:
-        shares = [getattr(self, field.name) for field in fields(self) if field.name in _NAMES]
-        if min(shares) < 0 or sum(shares) > 1:
-            msg = f"faults: shares are from 0 to 1 and add up to 1 at most, not {sum(shares):g}"
+        shares = {fault: float(getattr(self, fault)) for fault in Fault}
+        if min(shares.values()) < 0 or sum(shares.values()) > 1:
+            msg = f"faults: shares are from 0 to 1 and add up to 1 at most, not {sum(shares.values()):g}"
             raise UsageError(msg)
+        # Set once here, since most sandboxes have no faults and every request asks.
+        object.__setattr__(self, "_shares", tuple((fault, share) for fault, share in shares.items() if share))
 
     def strike(self, key: str, nth: int, *, is_job: bool = True) -> Fault | None:
         """Return what goes wrong with the nth request of a key; None where nothing does.
@@ -82,12 +88,14 @@ class Faults:
         """
         if key in self.always_fail:
             return Fault.UNAVAILABLE
+        if not self._shares:
+            return None
         if nth % (self.max_in_row + 1) == 0:  # a clean answer at fixed places bounds every row of faults
             return None
         digest = blake2b(f"{self.seed}\0{nth}\0{key}".encode("utf-8", "surrogateescape"), digest_size=7).digest()
         point = int.from_bytes(digest, "big") / 256**7
-        for fault in Fault:
-            point -= getattr(self, fault)
+        for fault, share in self._shares:
+            point -= share
             if point < 0:
                 return fault if is_job or fault not in _OF_JOBS_ONLY else None
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from etl.sandbox import stamps
@@ -130,7 +131,7 @@ def _active(outline: Outline, dice: Dice, stamp: Callable[[int], str]) -> Part:
     snippet: Part = {"created_at": edited, "updated_at": edited, "value": value}
     if dice.chance(0.03):
         del snippet["value"]
-    errors = [dict(dice.pick(_VALIDATION_ERRORS)) for _ in range(dice.between(1, 2))] if dice.chance(0.06) else []
+    errors = [deepcopy(dice.pick(_VALIDATION_ERRORS)) for _ in range(dice.between(1, 2))] if dice.chance(0.06) else []
     state = "invalid" if errors else "edited" if dice.chance(0.05) else "valid"
     return {
         "advanced_snippet": snippet,
@@ -146,7 +147,7 @@ def _snippet_value(outline: Outline, dice: Dice) -> JsonValue:
     if point < 0.6:  # noqa: PLR2004 - a share
         return {}
     service = outline.connector.service_type
-    return _ARRAY_SNIPPETS.get(service, _OBJECT_SNIPPETS.get(service, {}))
+    return deepcopy(_ARRAY_SNIPPETS.get(service, _OBJECT_SNIPPETS.get(service, {})))
 
 
 def _rule(position: int, dice: Dice, edited: str | None) -> Part:
@@ -173,4 +174,4 @@ def _loosen(rule: Part, dice: Dice) -> None:
     else:
         del rule["created_at"], rule["updated_at"]
     if dice.chance(0.5):
-        rule["value"] = dice.pick(_RAW_VALUES)
+        rule["value"] = deepcopy(dice.pick(_RAW_VALUES))

@@ -21,7 +21,7 @@ def id_of(number: int) -> str:
         OverflowError: the number is negative or has more than 40 bits.
 
     >>> id_of(0)
-    '1CCHCSYq6K4NBcVH7Ht9'
+    'zsceAwhqYiBYw7IXJA-W'
     """
     plain = number.to_bytes(_NUMBER_BYTES, "big")
     tag = _digest(plain, _TAG_BYTES)
@@ -51,4 +51,5 @@ def _digest(raw: bytes, size: int) -> bytes:
 
 def _mask(raw: bytes, tag: bytes) -> bytes:
     """Hide the number's zero bytes, or unmask it again: without this all ids would end alike."""
-    return bytes(a ^ b for a, b in zip(raw, _digest(tag, _NUMBER_BYTES), strict=True))
+    mask = int.from_bytes(_digest(tag, _NUMBER_BYTES), "big")
+    return (int.from_bytes(raw, "big") ^ mask).to_bytes(_NUMBER_BYTES, "big")

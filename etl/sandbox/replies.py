@@ -145,6 +145,15 @@ def bad_gateway() -> Reply:
     return Reply(status=502, headers=_HTML, body=b"<html><head><title>502 Bad Gateway</title></head></html>\r\n")
 
 
+def edge_proxy() -> Reply:
+    """404 by Elastic Cloud's proxy, which is no Elasticsearch and does not say it is."""
+    return Reply(
+        status=404,
+        headers=(("content-type", "application/json"),),
+        body=b'{"ok":false,"message":"Unknown resource."}',
+    )
+
+
 def garbage() -> Reply:
     """200 with no JSON: the page of a portal that stands in between."""
     return Reply(headers=_HTML, body=b"<!DOCTYPE html>\n<html><body>Please sign in to continue.</body></html>\n")
