@@ -80,7 +80,8 @@ def translated(error: Exception, *, host: str, status: int | None) -> EtlError:
             )
     if status is not None:
         return NoAnswerError(f"{host}: the answer was cut off ({_said(causes)})", status)
-    return NoAnswerError(f"{host}: no answer ({_said(causes)})")
+    through = " through the proxy" if any(isinstance(cause, urllib3.exceptions.ProxyError) for cause in causes) else ""
+    return NoAnswerError(f"{host}: no answer{through} ({_said(causes)})")
 
 
 def _said(causes: list[BaseException]) -> str:
@@ -97,8 +98,6 @@ def _said(causes: list[BaseException]) -> str:
             return "the connection did not stand in time"
         if isinstance(cause, urllib3.exceptions.ReadTimeoutError | TimeoutError):
             return "nothing more came in time"
-        if isinstance(cause, urllib3.exceptions.ProxyError):
-            return "the proxy did not connect"
     return type(causes[-1]).__name__
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import pickle
+import socket
 import ssl
 import time
 import tracemalloc
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import pytest
+import requests
 import trustme
+import urllib3
 
-from etl.errors import EtlError, UnreachableError, UsageError
+from etl.errors import UnreachableError, UsageError
 from etl.extract.client import Client
-from etl.extract.wire import NoAnswerError, TooLargeError
+from etl.extract.wire import NoAnswerError, TooLargeError, translated
 from etl.settings import Connection, Secret
 from tests.extract.conftest import drip, job, raw, reply, reset, silence
 
@@ -147,8 +150,31 @@ def test_a_proxy_that_cannot_be_used_is_a_matter_of_settings(connect: Callable[.
         with pytest.raises(UsageError, match=r"proxy for http .*HTTP_PROXY"):
             connect("http://cluster.invalid:9200", proxies={"http": proxy})
     client = connect("https://cluster.invalid:9200", proxies={"https": "gopher://127.0.0.1:1"})
-    with pytest.raises(EtlError, match=r"proxy|cluster\.invalid"):
+    with pytest.raises(UsageError, match=r"the proxy for cluster\.invalid:9200 cannot be used"):
         client.get_job("a")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_does_not_answer_is_told_from_a_cluster_that_does_not(
+    connect: Callable[..., Client], free_port: int, scheme: str
+) -> None:
+    client = connect(f"{scheme}://cluster.invalid:9200", proxies={scheme: f"http://127.0.0.1:{free_port}"})
+    with pytest.raises(NoAnswerError, match=r"no answer through the proxy \(Connection refused\)"):
+        client.get_job("a")
+
+
+def test_a_proxy_that_opens_no_tunnel_is_named(server: ScriptedServer, connect: Callable[..., Client]) -> None:
+    server.fallback = reply(407, b"")
+    client = connect("https://cluster.invalid:9200", proxies={"https": server.url})
+    with pytest.raises(NoAnswerError, match="no answer through the proxy"):
+        client.get_job("a")
+    assert server.seen[0].method == "CONNECT"
+
+
+def test_a_name_that_is_not_known_is_said_so() -> None:
+    # Asked of no resolver, which may lie beyond this machine.
+    wrapped = requests.ConnectionError(urllib3.exceptions.ProtocolError("x", socket.gaierror(8, "unknown")))
+    assert str(translated(wrapped, host="es:9200", status=None)) == "es:9200: no answer (the name is not known)"
 
 
 def test_a_redirect_is_not_followed(server: ScriptedServer, connect: Callable[..., Client]) -> None:
