@@ -83,7 +83,7 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, request: Request, reply: Reply) -> None:
         if reply.ending is Ending.RESET:
-            reset(self._transport)
+            _reset(self._transport)
             return
         keep = request.headers.get("connection", "").lower() != "close" and reply.ending is Ending.WHOLE
         self._send(reply, with_body=request.method != "HEAD", keep=keep)
@@ -138,7 +138,7 @@ def _content_length(headers: dict[str, str]) -> int:
     return length
 
 
-def reset(transport: asyncio.Transport) -> None:
+def _reset(transport: asyncio.Transport) -> None:
     """End a connection with a reset, as a crashed server or a firewall does."""
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
     transport.abort()

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from etl.errors import UsageError
+from etl.sandbox.course import IDLE
 from etl.sandbox.demo import demo_ids_text, demo_jobs_text
+from etl.sandbox.generate import generate_job
 from etl.sandbox.identity import MISSING_FROM, number_of
 from etl.sandbox.outline import outline_of
 from etl.sandbox.settings import SEED
@@ -76,3 +78,10 @@ def test_a_demo_of_any_size_has_so_many_jobs_and_a_few_missing(count: int) -> No
 def test_a_negative_size_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="negative"):
         demo_jobs_text(-1)
+
+
+def test_the_demo_shows_a_value_that_is_no_time_or_number_and_the_error_that_people_ask_about() -> None:
+    numbers = [number_of(job_id) for job_id, comment in lines(demo_ids_text()) if comment != "missing"]
+    jobs = [generate_job(SEED, number) for number in numbers if number is not None]
+    assert any(job.get("last_seen") == "just now" or job.get("total_document_count") == "unknown" for job in jobs)
+    assert any(job.get("error") == IDLE for job in jobs)
