@@ -1,0 +1,99 @@
+"""The entry point: commands by name, loaded when they are used, and errors as exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from importlib import metadata
+
+import click
+
+from etl.errors import EtlError, ExitCode
+from etl.observe.logs import LOGGER, printable
+from etl.scrub import text as masked
+
+_COMMANDS = {
+    "run": "Fetch sync jobs and publish them as tables: the main job.",
+    "demo": "Try the whole way on made-up data, without a cluster.",
+    "sandbox": "Serve a stand-in Elasticsearch on this machine, for trying and testing.",
+    "schema": "Print the data dictionary.",
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are imported one by one: `etl schema` does not pay for `etl run`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
+        """Return the names in the order of use."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's interface
+        """Import and return a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"etl.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's interface
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+def _version() -> str:
+    try:
+        return metadata.version("sync-jobs-etl")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(_version(), prog_name="etl")
+def cli() -> None:
+    r"""Export Elasticsearch connector sync jobs into normalized, typed tables.
+
+    \b
+    First steps:
+      etl demo                        needs no cluster; leaves tables in ./output
+      export ELASTICSEARCH_URL=https://es.example.org:9200
+      export ELASTICSEARCH_API_KEY=...
+      etl run jobs.txt                one sync job id a line
+
+    \b
+    Exit codes: 0 done; 2 usage; 3 published but incomplete; 4 nothing published; 69 unreachable; 74 output;
+    75 locked; 77 refused; 130 interrupted; 143 terminated.
+    """
+
+
+def main() -> None:
+    """Run a command and exit with its code; errors are one line on stderr."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(ExitCode.USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("etl: interrupted", err=True)
+        sys.exit(ExitCode.INTERRUPTED)
+    except EtlError as error:
+        click.echo(f"etl: {printable(masked(str(error)))}", err=True)
+        LOGGER.debug("where it came from", exc_info=error)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of stdout has gone, as `head` does; nothing more can be said there.
+        sys.stderr.close()
+        sys.exit(ExitCode.OK)
+    except Exception as error:  # noqa: BLE001 - the last place where a bug is told without its secrets
+        _tell_bug(error)
+        sys.exit(ExitCode.BUG)
+
+
+def _tell_bug(error: Exception) -> None:
+    if not logging.getLogger().handlers:
+        logging.basicConfig(stream=sys.stderr, format="%(message)s")
+    name = type(error).__name__
+    click.echo(f"etl: a bug: {name}: {printable(masked(str(error)))}; please report it, with -vv", err=True)
+    LOGGER.debug("where it came from", exc_info=error)

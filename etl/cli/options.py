@@ -1,0 +1,160 @@
+"""Options that several commands share; each can be given as ETL_<OPTION> in the environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from etl.settings import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def duration(given: str | float) -> float:
+    """Read an option's duration, written like 90s, 15m, 1h or 7d; return seconds."""
+    if isinstance(given, int | float):
+        return float(given)
+    try:
+        return seconds(given)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def names(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Read an option's names, separated by commas; return each once, in order."""
+    if isinstance(given, tuple):
+        return given
+    return tuple(dict.fromkeys(name.strip() for name in given.split(",") if name.strip()))
+
+
+def option(flag: str, *more: str, **settings: Any) -> Callable[[F], F]:  # noqa: ANN401 - click's own settings
+    """Declare an option that is also read from ETL_<OPTION>."""
+    name = "ETL_" + flag.removeprefix("--").upper().replace("-", "_")
+    return click.option(flag, *more, envvar=name, show_envvar=True, **settings)
+
+
+def chain(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Join options into one decorator; they stand in the help in this order."""
+
+    def decorate(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+output_option = option(
+    "--output",
+    type=click.Path(file_okay=False),
+    default="output",
+    show_default=True,
+    help="Folder of the dataset.",
+)
+
+report_options = chain(
+    option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
+    option("--quiet", "-q", is_flag=True, help="Say nothing unless something is wrong."),
+    click.option("--verbose", "-v", count=True, envvar="ETL_VERBOSE", help="Log details; twice: of the libraries too."),
+)
+
+connection_limits = chain(
+    option(
+        "--concurrency",
+        type=click.IntRange(1, 512),
+        default=8,
+        show_default=True,
+        help="Requests under way at once.",
+    ),
+    option("--connect-timeout", type=duration, default="10s", show_default=True, help="Until a connection stands."),
+    option("--read-timeout", type=duration, default="30s", show_default=True, help="Without a byte of an answer."),
+    option("--max-attempts", type=click.IntRange(1), default=6, show_default=True, help="Requests for one id."),
+    option("--id-deadline", type=duration, default="5m", show_default=True, help="For one id, waits included."),
+    option(
+        "--retry-after-cap",
+        type=duration,
+        default="60s",
+        show_default=True,
+        help="Longest Retry-After that is waited for; beyond it the id fails.",
+    ),
+)
+
+# Their environment names are read in etl.settings, with the aliases that Elastic's own tools use.
+connection_options = chain(
+    click.option("--url", metavar="URL", help="Address of the cluster.  [env var: ELASTICSEARCH_URL]"),
+    click.option("--cloud-id", metavar="ID", help="Cloud ID instead of an address.  [env var: ELASTICSEARCH_CLOUD_ID]"),
+    click.option(
+        "--api-key-file",
+        metavar="FILE",
+        help="File with the API key: encoded, id:key, or Elasticsearch's JSON answer.  "
+        "[env var: ELASTICSEARCH_API_KEY_FILE; the key itself: ELASTICSEARCH_API_KEY]",
+    ),
+    click.option(
+        "--username", metavar="NAME", help="User, for basic authentication.  [env var: ELASTICSEARCH_USERNAME]"
+    ),
+    click.option(
+        "--password-file",
+        metavar="FILE",
+        help="File with the password.  [env var: ELASTICSEARCH_PASSWORD_FILE; the password itself: "
+        "ELASTICSEARCH_PASSWORD]",
+    ),
+    click.option(
+        "--ca-certs",
+        metavar="PATH",
+        help="Certificates to trust, a file or a folder.  [env var: ELASTICSEARCH_CA_CERTS]",
+    ),
+    option("--insecure-http", is_flag=True, help="Send credentials over plain http to another machine."),
+    connection_limits,
+)
+
+LIMITS = {
+    "concurrency": "concurrency",
+    "connect_timeout": "connect_timeout_s",
+    "read_timeout": "read_timeout_s",
+    "max_attempts": "max_attempts",
+    "id_deadline": "id_deadline_s",
+    "retry_after_cap": "retry_after_cap_s",
+}
+"""Option → field of `etl.settings.Connection`."""
+
+run_options = chain(
+    output_option,
+    option(
+        "--format",
+        "formats",
+        type=names,
+        default="parquet",
+        show_default=True,
+        help="Formats of the tables, separated by commas; those that the dataset has stay.",
+    ),
+    option(
+        "--expose",
+        type=names,
+        default="",
+        metavar="FIELDS",
+        help="Configuration fields whose values are shown, separated by commas. Secrets never are.",
+    ),
+    option(
+        "--settle",
+        type=duration,
+        default="1h",
+        show_default=True,
+        help="A finished job is not fetched again when it was fetched this long after its latest time.",
+    ),
+    option("--refresh", is_flag=True, help="Fetch settled jobs too."),
+    option("--strict", is_flag=True, help="Exit 3 when the cluster does not have an id."),
+    option("--batch-size", type=click.IntRange(1), default=1000, show_default=True, help="Ids staged together."),
+    option("--keep-snapshots", type=click.IntRange(1), default=3, show_default=True, help="Newest states kept."),
+    option(
+        "--keep-hours",
+        type=click.FloatRange(0),
+        default=24.0,
+        show_default=True,
+        help="Hours for which a superseded state is kept.",
+    ),
+    option("--keep-runs", type=click.IntRange(1), default=400, show_default=True, help="Run records kept."),
+)

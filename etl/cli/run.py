@@ -1,0 +1,107 @@
+"""`etl run`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from etl.cli import options
+from etl.cli.present import show_run
+from etl.cli.signals import stopping
+from etl.errors import ExitCode, UsageError
+from etl.extract.jobs_file import JobsFile, read_jobs
+from etl.observe.logs import configure
+from etl.pipeline.run import Stop, run
+from etl.settings import Connection, ConnectionFlags, RunSettings, connection
+
+if TYPE_CHECKING:
+    from etl.pipeline.summary import RunSummary
+
+
+@click.command("run")
+@click.argument("jobs_file", default="jobs.txt", envvar="ETL_JOBS_FILE")
+@options.connection_options
+@options.run_options
+@options.report_options
+def command(jobs_file: str, **given: Any) -> None:  # noqa: ANN401 - as click hands them over
+    r"""Fetch every id of JOBS_FILE, transform the documents, and publish them as tables.
+
+    JOBS_FILE has one sync job id a line (default: jobs.txt; - is standard input). A run that is repeated fetches only
+    what is new or may still change. What a run that died had fetched is adopted by the next one.
+
+    \b
+    Examples:
+      etl run jobs.txt --output /srv/sync-jobs
+      some-command | etl run - --json
+      etl run output/runs/<run_id>/failed.txt        what failed, once more
+    """
+    reached = connection(flags(given), limits=limits(given))
+    configure_logs(given, reached)
+    execute(read_jobs_file(jobs_file), reached, run_settings(given), given, inputs={"jobs_file": jobs_file})
+
+
+def flags(given: dict[str, Any]) -> ConnectionFlags:
+    """Pick what the command line says of the connection."""
+    return ConnectionFlags(**{name: given[name] for name in ConnectionFlags.__dataclass_fields__})
+
+
+def limits(given: dict[str, Any]) -> dict[str, float | int]:
+    """Pick time-outs and the like."""
+    return {field: given[name] for name, field in options.LIMITS.items()}
+
+
+def run_settings(given: dict[str, Any], *, source: str | None = None) -> RunSettings:
+    """Pick what concerns the run."""
+    return RunSettings(
+        output=Path(given["output"]),
+        formats=given["formats"],
+        exposed=frozenset(given["expose"]),
+        settle_s=given["settle"],
+        refresh=given["refresh"],
+        strict=given["strict"],
+        batch_size=given["batch_size"],
+        keep_snapshots=given["keep_snapshots"],
+        keep_hours=given["keep_hours"],
+        keep_runs=given["keep_runs"],
+        source=source,
+    )
+
+
+def configure_logs(given: dict[str, Any], reached: Connection) -> None:
+    """Set up logs that mask the run's own credentials."""
+    secrets = [secret.reveal() for secret in (reached.api_key, reached.password) if secret is not None]
+    configure(-1 if given["quiet"] else given["verbose"], secrets)
+
+
+def read_jobs_file(path: str) -> JobsFile:
+    """Read the ids.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read.
+    """
+    if path == "-":
+        return read_jobs(sys.stdin.buffer)
+    try:
+        with Path(path).open("rb") as stream:
+            return read_jobs(stream)
+    except OSError as error:
+        msg = (
+            f"{path}: cannot read the jobs file: {error.strerror}; name one with one sync job id a line, or - for stdin"
+        )
+        raise UsageError(msg) from error
+
+
+def execute(
+    jobs: JobsFile, reached: Connection, settings: RunSettings, given: dict[str, Any], *, inputs: dict[str, Any]
+) -> RunSummary:
+    """Run, print the summary, and exit unless all is well."""
+    stop = Stop()
+    with stopping(stop):
+        summary = run(jobs, reached, settings, stop=stop, quiet=given["quiet"] or bool(given["as_json"]), inputs=inputs)
+    show_run(summary, as_json=given["as_json"], quiet=given["quiet"])
+    if summary.exit_code is not ExitCode.OK:
+        raise click.exceptions.Exit(summary.exit_code)
+    return summary

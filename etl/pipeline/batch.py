@@ -1,0 +1,166 @@
+"""One batch: ids and settings in, a staged folder and a small result out. Pure but for the cluster and that folder."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from etl.extract.client import Client
+from etl.extract.fetch import Fetcher
+from etl.jsontext import NotJsonError, decode
+from etl.load.staging import StagedSummary, stage
+from etl.load.storage import Storage
+from etl.model import Answer, AnswerKind, Document, IdRecord, Outcome, Provenance, RequestedId, StagedBatch
+from etl.transform.redact import redacted_json
+from etl.transform.tables import transform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+    from threading import Event
+
+    from etl.errors import EtlError
+    from etl.settings import Connection
+
+_OUTCOMES = {
+    AnswerKind.DOCUMENT: Outcome.LOADED,
+    AnswerKind.NOT_FOUND: Outcome.NOT_FOUND,
+    AnswerKind.FAILED: Outcome.FAILED,
+    AnswerKind.REJECTED: Outcome.REJECTED,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchTask:
+    """The ids of one batch.
+
+    Attributes:
+        number: of the batch in its run, from 0.
+        ids: to be fetched.
+    """
+
+    number: int
+    ids: tuple[RequestedId, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchResult:
+    """What became of one batch.
+
+    Attributes:
+        number: of the batch.
+        staged: what stands on disk under a temporary name; None where nothing was worth staging.
+        records: one for each id; LOADED is provisional, for the plan tells whether rows have changed.
+        rejected: a line of rejected.ndjson for each rejected answer, redacted.
+        redacted: values withheld.
+        masked: texts in which something was masked.
+        refused_fields: fields that were to be exposed but are secrets.
+        fatal: what ended the fetching, if anything did.
+    """
+
+    number: int
+    staged: StagedSummary | None
+    records: tuple[IdRecord, ...]
+    rejected: tuple[bytes, ...]
+    redacted: int
+    masked: int
+    refused_fields: frozenset[str]
+    fatal: EtlError | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchWork:
+    """What all batches of a run share; picklable, so that a batch runs in any place.
+
+    Attributes:
+        connection: to the cluster.
+        version: of the cluster; None where it may not be read.
+        output: folder of the dataset.
+        run_id: of the run.
+        provenance: of the rows.
+    """
+
+    connection: Connection
+    version: str | None
+    output: Path
+    run_id: str
+    provenance: Provenance
+
+    @contextmanager
+    def open(self, stop: Event, advance: Callable[[int], None]) -> Iterator[Callable[[BatchTask], BatchResult]]:
+        """Open connections; see `etl.engine.local.Work`."""
+        with Client(self.connection) as client, Fetcher(client, version=self.version) as fetcher:
+
+            def do(task: BatchTask) -> BatchResult:
+                answers: list[Answer] = []
+                for answer in fetcher.fetch(task.ids, stop=stop):
+                    answers.append(answer)
+                    advance(1)
+                return self._stage(task, answers, fetcher.fatal)
+
+            yield do
+
+    def _stage(self, task: BatchTask, answers: Sequence[Answer], fatal: EtlError | None) -> BatchResult:
+        loaded = [answer for answer in answers if answer.kind is AnswerKind.DOCUMENT]
+        documents = [Document(raw=answer.body or b"", fetched_at=answer.fetched_at, id=answer.id) for answer in loaded]
+        exposed = frozenset(self.provenance.exposed)
+        result = transform(documents, exposed)
+        # The client has seen an id in them; what is refused here is nested beyond measure.
+        refused = {loaded[item.position].id: item.reason for item in result.refused}
+        not_found = {a.id: a.fetched_at for a in answers if a.kind is AnswerKind.NOT_FOUND}
+        staged = None
+        if not_found or result.tables["sync_jobs"].num_rows:
+            batch = StagedBatch(number=task.number, tables=result.tables, not_found=not_found)
+            staged = stage(Storage(self.output), self.run_id, self.provenance, batch)
+        lines = {requested.id: requested.line for requested in task.ids}
+        return BatchResult(
+            number=task.number,
+            staged=staged,
+            records=tuple(_record(answer, lines[answer.id], refused.get(answer.id)) for answer in answers),
+            rejected=tuple(
+                rejected_line(answer, refused.get(answer.id) or answer.reason, exposed)
+                for answer in answers
+                if answer.kind is AnswerKind.REJECTED or answer.id in refused
+            ),
+            redacted=result.redacted,
+            masked=result.masked,
+            refused_fields=result.refused_fields,
+            fatal=fatal,
+        )
+
+
+def _record(answer: Answer, line: int | None, refused: str | None) -> IdRecord:
+    return IdRecord(
+        id=answer.id,
+        outcome=Outcome.REJECTED if refused else _OUTCOMES[answer.kind],
+        line=line,
+        http_status=answer.http_status,
+        attempts=answer.attempts,
+        elapsed_s=round(answer.elapsed_s, 6),
+        reason=refused or answer.reason,
+        fetched_at=answer.fetched_at if answer.attempts else None,
+    )
+
+
+def rejected_line(answer: Answer, reason: str | None, exposed: frozenset[str]) -> bytes:
+    """Return a line of rejected.ndjson: the answer redacted where it is JSON, else only what it measures.
+
+    Text that is no JSON cannot be redacted by its structure, so none of it is kept.
+    """
+    body = answer.body or b""
+    line = {
+        "id": answer.id,
+        "reason": reason,
+        "http_status": answer.http_status,
+        "bytes": len(body),
+        "sha256": hashlib.sha256(body).hexdigest(),
+    }
+    try:
+        content = redacted_json(decode(body), exposed)
+    except NotJsonError:
+        content = "null"
+    return msgspec.json.encode({**line, "content": msgspec.Raw(content.encode())})

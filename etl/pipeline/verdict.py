@@ -1,0 +1,84 @@
+"""How a run ends: out of the outcomes of its ids, the exit code, whether it publishes, and what to tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etl.errors import ExitCode
+from etl.model import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from etl.errors import EtlError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """The end of a run.
+
+    Attributes:
+        exit_code: of the command.
+        publishes: whether what was fetched is published; if not, it stays staged.
+        problem: why the exit code is not 0, with the remedy.
+    """
+
+    exit_code: ExitCode
+    publishes: bool
+    problem: str | None = None
+
+
+_STAYS = "nothing was published; what was fetched stays staged for the next run"
+
+
+def verdict(
+    outcomes: Mapping[Outcome, int],
+    *,
+    answered: int,
+    attempted: int,
+    fatal: EtlError | None,
+    stopped: ExitCode | None,
+    strict: bool,
+) -> Verdict:
+    """Decide how a run ends.
+
+    Args:
+        outcomes: number of ids by outcome; LOADED counts those that a plan may still find unchanged.
+        answered: ids to which the cluster gave an answer of any status.
+        attempted: ids that were to be fetched.
+        fatal: what ended the fetching.
+        stopped: the exit code of the signal that ended it.
+        strict: whether an id that the cluster does not have counts as a failure.
+    """
+    total = sum(outcomes.values())
+    failed, rejected, invalid, missing = (
+        outcomes.get(outcome, 0) for outcome in (Outcome.FAILED, Outcome.REJECTED, Outcome.INVALID, Outcome.NOT_FOUND)
+    )
+    if fatal is not None:
+        return Verdict(exit_code=fatal.exit_code, publishes=False, problem=f"{fatal}; {_STAYS}")
+    if stopped is not None:
+        return Verdict(exit_code=stopped, publishes=False, problem=f"stopped by a signal; {_STAYS}")
+    if total and failed + rejected + invalid == total:
+        if attempted and not answered:
+            problem = "the cluster answered to no id: is it up, and is the address right? Nothing was published"
+            return Verdict(exit_code=ExitCode.UNREACHABLE, publishes=False, problem=problem)
+        problem = "every id failed, nothing was published: see the reasons in failed.txt and outcomes.parquet"
+        return Verdict(exit_code=ExitCode.NOTHING_PUBLISHED, publishes=False, problem=problem)
+    if total and missing == total:
+        problem = "the cluster has none of these ids, nothing was published: is this the right cluster?"
+        return Verdict(exit_code=ExitCode.NOTHING_PUBLISHED, publishes=False, problem=problem)
+    shares = [
+        f"{count} {name}"
+        for count, name in (
+            (failed, "failed"),
+            (rejected, "rejected"),
+            (invalid, "invalid"),
+            (missing if strict else 0, "not found (--strict)"),
+        )
+        if count
+    ]
+    if shares:
+        problem = f"published, but incomplete: {', '.join(shares)}; run again with the failed.txt of this run"
+        return Verdict(exit_code=ExitCode.INCOMPLETE, publishes=True, problem=problem)
+    return Verdict(exit_code=ExitCode.OK, publishes=True)
