@@ -51,7 +51,7 @@ class Client:
         self._template = _template(connection)
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._sessions: list[requests.Session] = []
+        self._sessions: list[_Session] = []
 
     def get_job(self, job_id: str, *, expires_at: float | None = None) -> Response:
         """Ask for one sync job. For arguments and errors see `request`."""
@@ -92,10 +92,7 @@ class Client:
         answer: requests.Response | None = None
         try:
             with answers_by(expires_at):
-                # The adapter itself: a session would read the body of a redirect without bounds.
-                answer = session.get_adapter(prepared.url).send(
-                    prepared, stream=True, timeout=timeout, verify=self._verify, proxies=dict(self.connection.proxies)
-                )
+                answer = session.send(prepared, stream=True, timeout=timeout, allow_redirects=False)
             return Response(status=answer.status_code, headers=answer.headers, body=self._body(answer))
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Not chained: the library's texts may show the URL of a proxy with its password.
@@ -123,11 +120,13 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self._host!r}, sends {self.sent})"
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
+    def _session(self) -> _Session:
+        session: _Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = requests.Session()
+            session = _Session()
             session.trust_env = False
+            session.proxies = dict(self.connection.proxies)
+            session.verify = self._verify
             for scheme in ("http://", "https://"):
                 session.mount(scheme, DeadlineAdapter(pool_connections=1, pool_maxsize=1))
             with self._lock:
@@ -158,6 +157,14 @@ class Client:
                 msg = f"{self._host}: the answer is larger than {limit} bytes"
                 raise TooLargeError(msg, answer.status_code)
         return b"".join(pieces)
+
+
+class _Session(requests.Session):
+    """A session that sees no redirects: even without following one, it would read its body without bounds."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002  # as in requests
+        """Return None, whatever the response."""
+        return None
 
 
 def _template(connection: Connection) -> requests.PreparedRequest:

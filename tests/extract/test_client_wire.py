@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import pickle
 import socket
@@ -14,11 +15,13 @@ from urllib.parse import unquote
 
 import pytest
 import requests
+import requests_mock
 import trustme
 import urllib3
 
 from etl.errors import UnreachableError, UsageError
 from etl.extract.client import Client
+from etl.extract.deadline import _EXPIRES_AT, _TimedReads, answers_by
 from etl.extract.wire import NoAnswerError, TooLargeError, translated
 from etl.settings import Connection, Secret
 from tests.extract.conftest import drip, job, raw, reply, reset, silence
@@ -183,6 +186,16 @@ def test_a_redirect_is_not_followed(server: ScriptedServer, connect: Callable[..
     assert len(server.seen) == 1
 
 
+@pytest.mark.parametrize("location", ["/elsewhere", "http://[bad", "https://"])
+def test_the_body_of_a_redirect_is_bounded_too(
+    server: ScriptedServer, connect: Callable[..., Client], location: str
+) -> None:
+    head = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nConnection: close\r\n\r\n".encode()
+    server.fallback = drip(head, b" " * 5000)
+    with pytest.raises(TooLargeError):
+        connect(server.url, max_response_bytes=20_000).get_job("a")
+
+
 @pytest.mark.parametrize(
     ("step", "status"),
     [
@@ -254,6 +267,48 @@ def test_an_answer_that_trickles_ends_at_the_deadline_although_no_read_times_out
     with pytest.raises(NoAnswerError, match="in time"):
         client.get_job("a", expires_at=time.monotonic() + 0.1)
     assert client.get_job("a").status == 200  # the deadline was that request's
+
+
+def test_a_read_of_the_socket_waits_no_longer_than_what_is_left() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        here.settimeout(60)
+        reader = io.BufferedReader(_TimedReads(here.makefile("rb", buffering=0), here, time.monotonic() + 0.05))
+        there.sendall(b"ab")
+        assert reader.read(2) == b"ab"
+        assert (here.gettimeout() or 60) <= 0.05
+        with pytest.raises(TimeoutError):
+            reader.read(1)
+        reader.close()
+
+
+def test_after_the_deadline_nothing_is_read_although_there_is_something() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        there.sendall(b"ab")
+        reads = _TimedReads(here.makefile("rb", buffering=0), here, time.monotonic() - 1)
+        with reads, pytest.raises(TimeoutError, match="deadline"):
+            reads.readinto(bytearray(1))
+
+
+def test_a_deadline_holds_in_its_block_only() -> None:
+    with answers_by(5.0):
+        with answers_by(1.0):
+            assert _EXPIRES_AT.get() == 1.0
+        assert _EXPIRES_AT.get() == 5.0
+    assert _EXPIRES_AT.get() is None
+
+
+def test_timeouts_are_those_of_the_connection_and_end_with_the_deadline(connect: Callable[..., Client]) -> None:
+    client = connect("http://es.invalid", connect_timeout_s=1.5, read_timeout_s=2.5)
+    with requests_mock.Mocker() as mock:
+        mock.get("http://es.invalid/_connector/_sync_job/a", json=job("a"))
+        assert json.loads(client.get_job("a").body) == job("a")
+        assert mock.last_request is not None
+        assert mock.last_request.timeout == (1.5, 2.5)
+        client.get_job("a", expires_at=time.monotonic() + 2)
+        assert mock.last_request.timeout[0] == 1.5
+        assert 0 < mock.last_request.timeout[1] <= 2
 
 
 def test_after_the_deadline_nothing_is_sent(server: ScriptedServer, connect: Callable[..., Client]) -> None:

@@ -339,6 +339,23 @@ def test_a_caller_may_take_no_more_answers(server: ScriptedServer, fetcher_of: C
     assert len(server.seen) <= 5
 
 
+def test_ids_whose_answers_nobody_takes_are_not_asked_for(
+    server: ScriptedServer, fetcher_of: Callable[..., Fetcher]
+) -> None:
+    let_go = threading.Event()
+    server.fallback = echo
+    for name in ("held 1", "held 2"):
+        server.on_job(name.replace(" ", "%20"), after(let_go, reply(500, b"")))
+    fetcher = fetcher_of(server.url, concurrency=2)
+    answers = fetcher.fetch(requested(["a", "held 1", "held 2", "queued", "last"]), stop=threading.Event())
+    assert next(answers).id == "a"
+    answers.close()  # type: ignore[attr-defined]
+    let_go.set()
+    fetch(fetcher, "next batch")
+    fetcher.close()
+    assert server.asked("queued") == 0
+
+
 def test_closing_ends_the_waits_of_ids_whose_answers_nobody_takes(
     server: ScriptedServer, fetcher_of: Callable[..., Fetcher]
 ) -> None:
