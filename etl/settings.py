@@ -69,6 +69,10 @@ class Connection:
     max_response_bytes: int = 64 * 1024 * 1024
 
 
+FORMATS = ("parquet",)
+"""Formats that the tables can be written in."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunSettings:
     """What a run does.
@@ -134,7 +138,7 @@ def connection(
 
     Args:
         flags: from the command line; they win.
-        environment: variables by name; None takes those of this program.
+        environment: variables by name, without proxies; None takes those of this program, proxies included.
         limits: time-outs, attempts and concurrency: the fields of `Connection` of those names.
 
     Raises:
@@ -161,7 +165,7 @@ def connection(
         username=username or None,
         password=Secret(password) if password else None,
         ca_certs=_ca_certs(flags, variables),
-        proxies=_proxies(url),
+        proxies=_proxies(url) if environment is None else {},
         **limits,  # type: ignore[arg-type]  # the command line names fields of Connection
     )
 

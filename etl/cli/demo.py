@@ -25,7 +25,7 @@ from etl.settings import ConnectionFlags, connection
 @options.run_options
 @options.report_options
 def command(jobs: int | None, *, faults: bool, **given: Any) -> None:  # noqa: ANN401 - as click hands them over
-    r"""Start a stand-in Elasticsearch on a free loopback port, run the main job against it, and show the result.
+    """Start a stand-in Elasticsearch on a free loopback port, run the main job against it, and show the result.
 
     The data are made up. A later run against a real cluster replaces them.
 

@@ -51,7 +51,7 @@ def _version() -> str:
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(_version(), prog_name="etl")
 def cli() -> None:
-    r"""Export Elasticsearch connector sync jobs into normalized, typed tables.
+    """Export Elasticsearch connector sync jobs into normalized, typed tables.
 
     \b
     First steps:
@@ -69,9 +69,8 @@ def cli() -> None:
 def main() -> None:
     """Run a command and exit with its code; errors are one line on stderr."""
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
+        # Outside its standalone mode click returns the code of an Exit, and what a command returns otherwise.
+        sys.exit(cli.main(standalone_mode=False) or ExitCode.OK)
     except click.ClickException as error:
         error.show()
         sys.exit(ExitCode.USAGE)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from etl.settings import seconds
+from etl.settings import FORMATS, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,16 @@ def names(given: str | tuple[str, ...]) -> tuple[str, ...]:
     if isinstance(given, tuple):
         return given
     return tuple(dict.fromkeys(name.strip() for name in given.split(",") if name.strip()))
+
+
+def formats(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Read the names of formats."""
+    chosen = names(given)
+    for name in chosen:
+        if name not in FORMATS:
+            msg = f"format {name}: unknown; choose of {', '.join(FORMATS)}"
+            raise click.BadParameter(msg)
+    return chosen
 
 
 def option(flag: str, *more: str, **settings: Any) -> Callable[[F], F]:  # noqa: ANN401 - click's own settings
@@ -59,7 +69,7 @@ output_option = option(
 report_options = chain(
     option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
     option("--quiet", "-q", is_flag=True, help="Say nothing unless something is wrong."),
-    click.option("--verbose", "-v", count=True, envvar="ETL_VERBOSE", help="Log details; twice: of the libraries too."),
+    option("--verbose", "-v", count=True, help="Log details; twice: of the libraries too."),
 )
 
 connection_limits = chain(
@@ -126,7 +136,7 @@ run_options = chain(
     option(
         "--format",
         "formats",
-        type=names,
+        type=formats,
         default="parquet",
         show_default=True,
         help="Formats of the tables, separated by commas; those that the dataset has stay.",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @options.run_options
 @options.report_options
 def command(jobs_file: str, **given: Any) -> None:  # noqa: ANN401 - as click hands them over
-    r"""Fetch every id of JOBS_FILE, transform the documents, and publish them as tables.
+    """Fetch every id of JOBS_FILE, transform the documents, and publish them as tables.
 
     JOBS_FILE has one sync job id a line (default: jobs.txt; - is standard input). A run that is repeated fetches only
     what is new or may still change. What a run that died had fetched is adopted by the next one.

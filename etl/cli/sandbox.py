@@ -17,7 +17,7 @@ from etl.sandbox.settings import FULL_KEY, JOBS, SandboxSettings
 @options.option("--faults", is_flag=True, help="Fail on purpose, now and then.")
 @options.option("--version", default="9.1.0", show_default=True, help="Elasticsearch version that it claims to be.")
 def command(host: str, port: int, jobs: int, *, faults: bool, version: str) -> None:
-    r"""Serve a stand-in Elasticsearch with made-up sync jobs until Ctrl-C.
+    """Serve a stand-in Elasticsearch with made-up sync jobs until Ctrl-C.
 
     Its credentials are public, so it listens on loopback addresses only.
 

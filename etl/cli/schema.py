@@ -21,7 +21,7 @@ from etl.schema.tables import TABLES
 )
 @options.option("--table", type=click.Choice([table.name for table in TABLES]), help="The table, for --format arrow.")
 def command(form: str, table: str | None) -> None:
-    r"""Print the data dictionary: every table and column, with type, unit, source and meaning.
+    """Print the data dictionary: every table and column, with type, unit, source and meaning.
 
     \b
     Examples:

@@ -1,0 +1,198 @@
+"""One test a row of the exit codes, through the command line; each message names place, value and remedy."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+from commands import etl
+from documents import job
+
+from etl.errors import ExitCode
+from etl.load.lock import DatasetLock
+from etl.load.storage import Storage
+from etl.sandbox.access import ApiKey
+from etl.sandbox.faults import Faults
+from etl.sandbox.settings import POOR_KEY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benches import MakeBench
+
+
+def test_0_every_id_is_accounted_for(make: MakeBench) -> None:
+    ended = make({"a": job(id="a")}).run(ids=["a", "gone"])
+
+    assert (ended.code, ended.summary["problem"]) == (0, None)
+
+
+def test_0_an_empty_list_of_ids_is_a_warning(make: MakeBench) -> None:
+    bench = make({})
+
+    ended = bench.run(ids=[])
+
+    assert (ended.code, ended.summary["requested"]) == (0, 0)
+    assert "warning: the jobs file names no id" in ended.err
+    assert not (bench.output / "latest").exists()
+
+
+def test_1_a_bug_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etl.schema.dictionary.as_json", lambda: 1 // 0)
+
+    ended = etl("schema", "--format", "json")
+
+    assert ended.code == 1
+    assert (
+        ended.err == "etl: a bug: ZeroDivisionError: integer division or modulo by zero; please report it, with -vv\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run"], "no cluster given: set ELASTICSEARCH_URL"),
+        (["run", "no-such-file", "--url", "http://127.0.0.1:9"], "no-such-file: cannot read the jobs file"),
+        (["run", "--url", "localhost:9200"], "no http(s) URL"),
+        (["run", "--url", "http://u:p@127.0.0.1"], "ELASTICSEARCH_PASSWORD_FILE"),
+        (["run", "--settle", "soon"], "'soon' is no duration"),
+        (["run", "--concurrency", "0"], "--concurrency"),
+        (["run", "--format", "xml", "--url", "{url}"], "format xml: unknown"),
+        (["nothing"], "No such command"),
+        (["schema", "--format", "arrow"], "go together"),
+        (["sandbox", "--host", "192.0.2.1"], "loopback"),
+    ],
+)
+def test_2_usage_and_settings(make: MakeBench, tmp_path: Path, arguments: list[str], said: str) -> None:
+    url = make({}).sandbox.url
+    (tmp_path / "jobs.txt").write_text("a\n")
+
+    ended = etl(
+        *(argument.format(url=url) for argument in arguments),
+        env={"ETL_OUTPUT": str(tmp_path / "out"), "ETL_JOBS_FILE": str(tmp_path / "jobs.txt")},
+    )
+
+    assert ended.code == 2
+    assert said in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_2_a_dataset_of_another_cluster(make: MakeBench) -> None:
+    first = make({"a": job(id="a")}, cluster_uuid="cluster-one")
+    first.run()
+    second = make({"a": job(id="a")}, cluster_uuid="cluster-two")
+
+    ended = second.run()
+
+    assert ended.code == 2
+    assert "holds sync jobs of cluster-one, not of cluster-two; choose another --output" in ended.err
+
+
+def test_3_published_but_ids_failed(make: MakeBench) -> None:
+    bench = make({"a": job(id="a"), "b": job(id="b")}, faults=Faults(always_fail=frozenset({"b"})))
+
+    ended = bench.run("--max-attempts", "1")
+
+    assert ended.code == 3
+    assert pd.read_parquet(bench.output / "latest" / "sync_jobs")["job_id"].tolist() == ["a"]
+    failed = (bench.output / "runs" / ended.summary["run_id"] / "failed.txt").read_text()
+    assert failed.startswith("b # 503: ")
+    bench.env["ETL_JOBS_FILE"] = ended.summary["failed_file"]
+    assert "run again with the failed.txt" in ended.err
+
+
+def test_3_strict_counts_what_is_not_found(make: MakeBench) -> None:
+    ended = make({"a": job(id="a")}).run("--strict", ids=["a", "gone"])
+
+    assert (ended.code, ended.summary["outcomes"]["not_found"]) == (3, 1)
+
+
+def test_4_every_id_failed(make: MakeBench) -> None:
+    bench = make({"a": job(id="a")}, faults=Faults(always_fail=frozenset({"a"})))
+
+    ended = bench.run("--max-attempts", "1")
+
+    assert ended.code == 4
+    assert not (bench.output / "latest").exists()
+
+
+def test_4_every_id_was_not_found(make: MakeBench) -> None:
+    ended = make({"a": job(id="a")}).run(ids=["x", "y"])
+
+    assert ended.code == 4
+    assert "is this the right cluster?" in ended.err
+
+
+def test_69_nothing_listens(tmp_path: Path) -> None:
+    (tmp_path / "jobs.txt").write_text("a\n")
+
+    ended = etl("run", str(tmp_path / "jobs.txt"), "--url", "http://127.0.0.1:9", "--max-attempts", "1")
+
+    assert ended.code == 69
+    assert "127.0.0.1:9" in ended.err
+
+
+def test_69_the_version_is_too_old(make: MakeBench) -> None:
+    ended = make({"a": job(id="a")}, version="8.11.4").run()
+
+    assert ended.code == 69
+    assert "connector sync jobs need 8.12 or later" in ended.err
+
+
+def test_69_the_cluster_has_no_sync_jobs_at_all(make: MakeBench) -> None:
+    ended = make({"a": job(id="a")}, has_index=False).run()
+
+    assert ended.code == 69
+
+
+def test_74_the_output_cannot_be_written(make: MakeBench) -> None:
+    bench = make({"a": job(id="a")})
+    bench.output.write_text("a file in the place of the folder")
+
+    ended = bench.run()
+
+    assert ended.code in {2, 74}
+    assert str(bench.output) in ended.err
+
+
+def test_75_another_run_holds_the_lock(make: MakeBench) -> None:
+    bench = make({"a": job(id="a")})
+    bench.output.mkdir()
+    lock = DatasetLock.acquire(Storage(bench.output), run_id="20261124T000000Z-aaaaaa", now=datetime.now(UTC))
+    try:
+        ended = bench.run()
+    finally:
+        lock.release()
+
+    assert ended.code == 75
+    assert "20261124T000000Z-aaaaaa" in ended.err
+
+
+def test_77_the_key_is_refused(make: MakeBench) -> None:
+    bench = make({"a": job(id="a")})
+    bench.env["ELASTICSEARCH_API_KEY"] = ApiKey(id="other", secret="other").encoded
+
+    ended = bench.run()
+
+    assert ended.code == 77
+    assert "ELASTICSEARCH_API_KEY" in ended.err
+
+
+def test_77_a_privilege_is_missing_and_the_message_names_it(make: MakeBench) -> None:
+    bench = make({"a": job(id="a"), "b": job(id="b")})
+    bench.env["ELASTICSEARCH_API_KEY"] = POOR_KEY.encoded
+
+    ended = bench.run()
+
+    assert ended.code == 77
+    assert "monitor_connector" in ended.err
+    assert ended.summary["outcomes"]["failed"] == 2
+
+
+def test_every_exit_code_is_in_the_help() -> None:
+    ended = etl("--help")
+
+    for code in ExitCode:
+        assert code in {ExitCode.BUG, ExitCode.CHECK_FAILED} or f"{int(code)} " in ended.out
