@@ -45,6 +45,8 @@ def differing_jobs(before: Source, after: Sequence[Source], order: JobOrder, win
             last = first + size - 1
             old_rows, old_ranks = old.take_through(last)
             new_rows, new_ranks = new.take_through(last)
+            if not old_ranks.size and not new_ranks.size:
+                continue
             differs[first : last + 1] |= _differing(old_rows, old_ranks - first, new_rows, new_ranks - first, size)
     return differs
 

@@ -167,9 +167,9 @@ def micros(column: pa.ChunkedArray) -> Int64s:
 
 def _due(chunk: pa.Table, fetched: Int64s, settle: timedelta) -> Int64s:
     """Return from when on a fetch settles each job. Without any time in the document its first receipt counts."""
-    latest = micros(pc.max_element_wise(*(chunk[name] for name in JOB_TIMES)))
+    latest = np.maximum.reduce([micros(chunk[name]) for name in JOB_TIMES])
     latest = np.where(latest == np.iinfo(np.int64).min, fetched, latest)
-    wait = settle // type(settle)(microseconds=1)
+    wait = min(settle // type(settle)(microseconds=1), _NEVER)
     final = pc.fill_null(pc.is_in(chunk["status"], pa.array(FINAL_STATUSES)), fill_value=False).to_numpy()
     return np.where(final & (latest <= _NEVER - wait), np.minimum(latest, _NEVER - wait) + wait, _NEVER)
 

@@ -112,8 +112,9 @@ def read_chunks(
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             wanted = arrow_schema(name) if columns is None else _selection(name, columns)
-            _check(path, file.schema_arrow, name)
-            present = [column for column in wanted.names if column in file.schema_arrow.names]
+            found = file.schema_arrow
+            _check(path, found, name)
+            present = [column for column in wanted.names if column in found.names]
             batches = file.iter_batches(
                 batch_size=_chunk_rows(file.metadata, rows),
                 row_groups=None if row_groups is None else list(row_groups),
@@ -146,8 +147,8 @@ def _check(path: Path, found: pa.Schema, name: str) -> None:
 
 
 def _conform(batch: pa.RecordBatch, wanted: pa.Schema) -> pa.Table:
+    found = set(batch.schema.names)
     arrays = [
-        batch.column(field.name) if field.name in batch.schema.names else pa.nulls(batch.num_rows, field.type)
-        for field in wanted
+        batch.column(field.name) if field.name in found else pa.nulls(batch.num_rows, field.type) for field in wanted
     ]
     return pa.Table.from_arrays(arrays, schema=wanted)
