@@ -106,6 +106,10 @@ class Layout:
         """The folder of one batch, once it exists."""
         return self.staging / run_id / str(number)
 
+    def raw(self, run_id: str) -> Path:
+        """The file of documents as received, redacted, while the run lasts; attached to its record in the end."""
+        return self.staging / run_id / f"raw{TMP}"
+
     def scratch(self, run_id: str) -> Path:
         """A folder for files that a merge needs for a while."""
         return self.staging / run_id / f"merge{TMP}"

@@ -189,17 +189,14 @@ def read_batches(storage: Storage) -> tuple[list[Batch], int]:
         if not is_run_id(run.name):
             continue
         for folder in sorted(run.iterdir()):
-            if folder.name.endswith(TMP):
-                storage.remove_tree(folder)
-            elif is_batch_number(folder.name):
+            if is_batch_number(folder.name):
                 batch = _read_batch(folder)
                 if batch is None:
                     remove_folder(storage, folder)
                     broken += 1
                 else:
                     batches.append(batch)
-        if not any(run.iterdir()):
-            storage.remove_tree(run)
+        sweep(storage, run)
     batches.sort(key=lambda batch: (batch.manifest.run_id, batch.manifest.number))
     return batches, broken
 
@@ -213,8 +210,25 @@ def remove_batches(storage: Storage, batches: Sequence[Batch]) -> None:
     for batch in batches:
         remove_folder(storage, batch.folder)
     for run in sorted({batch.folder.parent for batch in batches}):
-        if not any(run.iterdir()):
-            storage.remove_tree(run)
+        sweep(storage, run)
+
+
+def sweep(storage: Storage, run: Path) -> None:
+    """Remove what is temporary in the staging folder of a run, and the folder itself where no batch is left in it.
+
+    Raises:
+        OutputError: the file system refuses.
+    """
+    if not run.is_dir():
+        return
+    for path in sorted(run.iterdir()):
+        if path.name.endswith(TMP):
+            if path.is_dir():
+                storage.remove_tree(path)
+            else:
+                storage.remove_file(path)
+    if not any(run.iterdir()):
+        storage.remove_tree(run)
 
 
 def remove_folder(storage: Storage, folder: Path) -> None:

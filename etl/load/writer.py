@@ -24,7 +24,7 @@ from etl.load.prune import Pruned, Retention, prune
 from etl.load.publish import publish
 from etl.load.recover import Recovered, recover
 from etl.load.runs import RunRecord, rechecks, write_run
-from etl.load.staging import Batch, StagedSummary, commit_batch, open_batch, remove_batches
+from etl.load.staging import Batch, StagedSummary, commit_batch, open_batch, remove_batches, sweep
 from etl.schema.arrow import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -136,6 +136,15 @@ class Writer:
         commit_batch(self._storage, summary.run_id, summary.number)
         self._batches.append(open_batch(self._storage, summary.run_id, summary.number))
 
+    def discard(self) -> None:
+        """Remove what this run has staged: for answers that no later run may adopt, as those of a wrong cluster.
+
+        Raises:
+            OutputError: the file system refuses.
+        """
+        remove_batches(self._storage, self._batches)
+        self._batches = []
+
     def plan(self) -> PublishPlan:
         """Compare what is staged with what is published; nothing is written yet.
 
@@ -189,6 +198,7 @@ class Writer:
         self._lock.release()
 
     def _close(self, run: RunManifest, snapshot: SnapshotManifest | None, now: datetime) -> Closing:
+        sweep(self._storage, self._storage.layout.staged_run(run.run_id))
         return Closing(run=run, snapshot=snapshot, pruned=prune(self._storage, self._opening.retention, now))
 
     def __enter__(self) -> Self:

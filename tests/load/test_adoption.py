@@ -170,6 +170,19 @@ def test_a_run_over_its_limit_of_failures_leaves_its_batches_for_the_next(storag
     assert contents(root) == expected([A, B])
 
 
+def test_answers_that_no_later_run_may_adopt_can_be_discarded(storage: TracedStorage, root: Path) -> None:
+    Run(storage).publish([A])
+    run = Run(storage, now=NOW + HOUR)
+    with run.open() as writer:
+        run.stage(writer, [], not_found={"a": NOW + HOUR})
+        writer.discard()
+        record = RunRecord(source="cluster-1", started_at=NOW, ended_at=NOW, exit_code=4)
+        writer.record(record, RunState.FAILED, now=NOW + HOUR)
+    assert_tidy(root)
+    Run(storage, now=NOW + 2 * HOUR).publish([])
+    assert contents(root) == expected([A])
+
+
 def test_a_dead_publish_is_told_as_abandoned_and_its_snapshot_goes(storage: TracedStorage, root: Path) -> None:
     Run(storage).publish([A])
     layout = Layout(root)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,9 @@ from etl.load.manifest import RunState
 from etl.load.runs import RunRecord, read_run
 from etl.load.staging import stage
 from etl.load.storage import Storage
-from etl.model import IdRecord, Outcome, StagedBatch
+from etl.model import IdRecord, Outcome, Provenance, StagedBatch
 from etl.schema.arrow import arrow_schema
-from tests.load.conftest import HOUR, NOW, Job, Run, at, provenance_of, published, tables_of
+from tests.load.conftest import HOUR, NOW, Job, Run, assert_tidy, at, provenance_of, published, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 def test_a_runs_folder_holds_what_became_of_each_id_and_what_to_try_again(storage: TracedStorage, root: Path) -> None:
     run = Run(storage)
     with run.open() as writer:
-        raw = root / "_staging" / run.run_id
-        raw.mkdir(parents=True)
-        (raw / "raw.tmp").write_bytes(b"raw")
+        raw = Layout(root).raw(run.run_id)
+        raw.parent.mkdir(parents=True)
+        raw.write_bytes(b"raw")
         record = RunRecord(
             source="cluster-1",
             started_at=NOW,
@@ -46,11 +47,12 @@ def test_a_runs_folder_holds_what_became_of_each_id_and_what_to_try_again(storag
             ),
             failed="a # busy\n",
             rejected=iter([b'{"a":1}', b"[]"]),
-            attachments={"raw.ndjson.zst": raw / "raw.tmp"},
+            attachments={"raw.ndjson.zst": raw},
             settings={"url": "https://cluster"},
             counts={"documents": 4},
         )
         writer.record(record, RunState.FAILED, now=NOW)
+    assert_tidy(root)
     folder = Layout(root).run(run.run_id)
     assert (folder / "failed.txt").read_text() == "a # busy\n"
     assert (folder / "rejected.ndjson").read_bytes() == b'{"a":1}\n[]\n'
@@ -197,3 +199,18 @@ def test_an_output_folder_that_cannot_be_made_is_exit_74(tmp_path: Path) -> None
     with pytest.raises(OutputError, match="output: cannot make the folder") as refused:
         Run(Storage(tmp_path / "output")).open()
     assert refused.value.exit_code is ExitCode.OUTPUT
+
+
+def test_what_a_worker_needs_and_gives_back_crosses_a_process_border(root: Path) -> None:
+    batch = StagedBatch(number=0, tables=tables_of([Job(id="a")]))
+    task: tuple[Storage, Provenance, StagedBatch] = pickle.loads(pickle.dumps((Storage(root), provenance_of(), batch)))  # noqa: S301
+    storage, provenance, rows = task
+    summary = stage(storage, "20261124T035000Z-000001", provenance, rows)
+    assert pickle.loads(pickle.dumps(summary)) == summary  # noqa: S301
+
+
+def test_a_batch_that_a_worker_left_half_done_is_done_again(storage: TracedStorage, root: Path) -> None:
+    batch = StagedBatch(number=0, tables=tables_of([Job(id="a")]))
+    for _ in range(2):
+        stage(storage, "20261124T035000Z-000001", provenance_of(), batch)
+    assert len(list((root / "_staging" / "20261124T035000Z-000001").iterdir())) == 1

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from etl.errors import OutputError
@@ -28,10 +29,11 @@ from tests.load.conftest import (
     at,
     contents,
     expected,
+    provenance_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 A = Job(id="a", created_at=at(3), fields={"host": "h"}, rules=1)
@@ -171,6 +173,36 @@ def test_a_run_killed_while_it_finishes_what_a_killed_run_left_changes_nothing(
             run_on(TracedStorage(root, stop_at=second), "20261123T120000Z-00000a")
         assert before == "before" or state(root) == "after"
         finish(root)
+
+
+def withhold(tables: Mapping[str, pa.Table]) -> Mapping[str, pa.Table]:
+    rows = tables["connector_configuration"]
+    values = pa.nulls(rows.num_rows, pa.string())
+    position = rows.column_names.index("value")
+    return dict(tables) | {"connector_configuration": rows.set_column(position, rows.schema.field(position), values)}
+
+
+def hide(storage: TracedStorage, run_id: str) -> None:
+    Run(storage, now=LATER, run_id=run_id, publishing={"rewrite_rows": withhold}).publish([])
+
+
+def test_a_run_killed_while_it_withholds_more_leaves_nothing_that_the_next_one_does_not_remove(
+    tmp_path: Path, root: Path
+) -> None:
+    first = tmp_path / "first"
+    Run(TracedStorage(first), provenance=provenance_of(exposed=("host",))).publish([A])
+    storage = TracedStorage(fresh(first, root))
+    hide(storage, "20261123T000000Z-000004")
+    steps = storage.trace
+    swap = next(n for n, (kind, path, _) in enumerate(steps) if kind is Step.REPLACE and path.name == ".latest.tmp")
+    for number in [*range(0, swap, 7), *range(swap, len(steps))]:
+        with pytest.raises(Killed):
+            hide(TracedStorage(fresh(first, root), stop_at=number), "20261123T000000Z-000004")
+        assert_whole(root)
+        hide(TracedStorage(root), "20261124T000000Z-000005")
+        assert {row["value"] for row in contents(root)["connector_configuration"]} == {None}
+        assert len(list(Layout(root).snapshots.iterdir())) == 1
+        assert_tidy(root)
 
 
 class Unflushed:
