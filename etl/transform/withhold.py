@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import msgspec
 
 from etl.jsontext import JsonValue, Members, NotJsonError, decode, number_text
-from etl.scrub import is_secret_name, looks_secret, secret_parts
+from etl.scrub import MASK, is_secret_name, looks_secret, secret_parts
 from etl.transform.marker import is_marker, marker_for
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Withheld:
 
     def replace(self, value: JsonValue, *, name: str, sure: bool) -> JsonValue:
         """Replace a value by its marker and remember the texts and numbers in it."""
-        if value is None or is_marker(value):
+        if value is None or value == MASK or is_marker(value):
             return value
         self.count += 1
         for inner, leaf in leaves(value, name):
@@ -167,7 +167,7 @@ def _member(key: str, value: JsonValue, withheld: Withheld, *, name: str, sure: 
 
 def _value(value: JsonValue, withheld: Withheld, *, name: str, sure: bool) -> JsonValue:
     """Withhold a value whole if it is a text or a structure, or if its field is surely a secret."""
-    if value is None or is_marker(value) or not (sure or isinstance(value, str | dict | list)):
+    if not (sure or isinstance(value, str | dict | list)):
         return value
     return withheld.replace(value, name=name, sure=sure)
 
