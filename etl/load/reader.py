@@ -87,19 +87,18 @@ def open_snapshot(root: Path) -> Snapshot | None:
     return None if run_id is None else snapshot_of(root, run_id)
 
 
-def snapshot_of(root: Path, run_id: str) -> Snapshot:
+_RESTORE = "restore it from a backup, or let `latest` name another folder in snapshots/"
+_MOVE_AWAY = "move that snapshot away: `latest` does not need it"
+
+
+def snapshot_of(root: Path, run_id: str, *, remedy: str = _RESTORE) -> Snapshot:
     """Open a snapshot by its run id.
 
     Raises:
-        OutputError: it does not exist, or its manifest cannot be read.
+        OutputError: it does not exist, or its manifest cannot be read; the message ends with the remedy.
     """
     folder = Layout(root).snapshot(run_id)
-    manifest = read_manifest(
-        folder / MANIFEST,
-        SnapshotManifest,
-        remedy="restore it from a backup, or let `latest` name another folder in snapshots/",
-    )
-    return Snapshot(folder=folder, manifest=manifest)
+    return Snapshot(folder=folder, manifest=read_manifest(folder / MANIFEST, SnapshotManifest, remedy=remedy))
 
 
 def chain_of(root: Path, run_id: str | None) -> list[Snapshot]:
@@ -112,6 +111,6 @@ def chain_of(root: Path, run_id: str | None) -> list[Snapshot]:
     seen: set[str] = set()
     while run_id is not None and run_id not in seen and (not chain or Layout(root).snapshot(run_id).is_dir()):
         seen.add(run_id)
-        chain.append(snapshot_of(root, run_id))
+        chain.append(snapshot_of(root, run_id, remedy=_MOVE_AWAY if chain else _RESTORE))
         run_id = chain[-1].manifest.parent
     return chain

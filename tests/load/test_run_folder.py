@@ -214,3 +214,15 @@ def test_a_batch_that_a_worker_left_half_done_is_done_again(storage: TracedStora
     for _ in range(2):
         stage(storage, "20261124T035000Z-000001", provenance_of(), batch)
     assert len(list((root / "_staging" / "20261124T035000Z-000001").iterdir())) == 1
+
+
+def test_a_damaged_older_snapshot_can_be_moved_away(storage: TracedStorage, root: Path) -> None:
+    first = Run(storage).publish([Job(id="a")]).run.run_id
+    Run(storage, now=NOW + HOUR).publish([Job(id="b")])
+    older = Layout(root).snapshot(first)
+    (older / "_manifest.json").write_bytes(b"")
+    with pytest.raises(OutputError, match="move that snapshot away: `latest` does not need it"):
+        Run(storage, now=NOW + 2 * HOUR).open()
+    older.rename(root / "aside")
+    Run(storage, now=NOW + 2 * HOUR).publish([Job(id="c")])
+    assert published(root).rows("sync_jobs") == 3
