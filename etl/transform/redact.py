@@ -17,7 +17,7 @@ from etl.jsontext import JsonValue, Members, dump, number_text
 from etl.schema.declare import Kind
 from etl.schema.tables import TABLES
 from etl.scrub import MASK, Masker, is_secret_name
-from etl.transform.marker import is_marker
+from etl.transform.marker import is_marker, marker_for
 from etl.transform.shapes import CONNECTOR_ALIASES
 from etl.transform.withhold import PLAIN_MEMBERS, Withheld, configuration, rebuilt
 
@@ -196,10 +196,17 @@ class _Masking:
             return repeated
         return again
 
+    def _conceal_member(self, key: str, value: JsonValue) -> JsonValue:
+        # In a configuration a mask would be taken for a value and withheld the next time: a marker stays.
+        if value is not None and (_CONFIGURATION.search(key) or _IN_CONFIGURATION.search(key)):
+            self.count += not is_marker(value)
+            return marker_for(value)
+        return self._conceal(value)
+
     def _conceal(self, value: JsonValue) -> JsonValue:
         """Mask every text and number under a key that is named like a secret."""
         if isinstance(value, dict):
-            return value if is_marker(value) else rebuilt(value, lambda _, inner: self._conceal(inner))
+            return value if is_marker(value) else rebuilt(value, self._conceal_member)
         if isinstance(value, list):
             return [self._conceal(item) for item in value]
         if value is None or isinstance(value, bool) or value in ("", MASK):

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import msgspec
 
 from etl.jsontext import JsonValue, Members, NotJsonError, decode, number_text
-from etl.scrub import MASK, is_secret_name, looks_secret, secret_parts
+from etl.scrub import is_secret_name, looks_secret, secret_parts
 from etl.transform.marker import is_marker, marker_for
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Withheld:
 
     def replace(self, value: JsonValue, *, name: str, sure: bool) -> JsonValue:
         """Replace a value by its marker and remember the texts and numbers in it."""
-        if value is None or value == MASK or is_marker(value):
+        if value is None or is_marker(value):
             return value
         self.count += 1
         for inner, leaf in leaves(value, name):
