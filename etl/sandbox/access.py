@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etl.sandbox import replies
+from etl.sandbox.indices import CONNECTORS_INDEX, JOBS_INDEX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +73,7 @@ def connector_need(verb: str, version: Version) -> Need:
     """Return what a version asks for reading connectors and their jobs.
 
     Args:
-        verb: the end of the action's name, such as `sync_job/get`.
+        verb: the end of the action's name, such as `sync_job/get` or `list`.
         version: major and minor.
     """
     if _BY_INDEX_SINCE <= version < _BY_CLUSTER_SINCE:
@@ -80,10 +81,20 @@ def connector_need(verb: str, version: Version) -> Need:
             action="indices:data/read/get" if verb.endswith("get") else "indices:data/read/search",
             granted_by=("read", "all"),
             kind="index",
-            indices=".elastic-connectors-sync-jobs-v1",
+            indices=JOBS_INDEX if verb.startswith("sync_job/") else CONNECTORS_INDEX,
         )
     granted_by = ("manage", "all") if version < _BY_INDEX_SINCE else _MONITORS
     return Need(action=f"cluster:admin/xpack/connector/{verb}", granted_by=granted_by)
+
+
+def index_need(action: str, indices: str) -> Need:
+    """Return what every version asks for reading an index itself.
+
+    Args:
+        action: the end of the action's name, such as `search`.
+        indices: as the request names them.
+    """
+    return Need(action=f"indices:data/read/{action}", granted_by=("read", "all"), kind="index", indices=indices)
 
 
 _MONITORS = ("monitor_connector", "manage_connector", "manage", "all")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from functools import lru_cache
+from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeAlias
 
 from etl import jsontext
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from etl.jsontext import JsonValue
+    from etl.sandbox.connectors import Connector
     from etl.sandbox.outline import Outline
     from etl.sandbox.services import Setting
 
@@ -24,7 +26,7 @@ Entry: TypeAlias = "dict[str, JsonValue]"
 
 _POSITIONS = {connector.id: position for position, connector in enumerate(CONNECTORS)}
 _ROTATION = 180 * DAY
-_KEPT_FORMS = 512  # connectors, rotations and forms: some 200 texts of 4 kB
+_KEPT_FORMS = 1_024  # 40 connectors, 5 rotations and 3 forms: some 600 texts of 4 kB
 
 
 class Form(Enum):
@@ -38,8 +40,15 @@ class Form(Enum):
 def configuration_of(seed: int, outline: Outline, dice: Dice) -> dict[str, JsonValue]:
     """Return the configuration of the job's connector, frozen at the job's creation: secrets rotate twice a year."""
     form = _form(outline.writer, dice)
-    rotation = (nanoseconds(ANCHOR) - outline.created) // _ROTATION
-    fresh: dict[str, JsonValue] = jsontext.decode(_encoded(seed, _POSITIONS[outline.connector.id], rotation, form))
+    connector = outline.connector
+    rotation = max(0, (nanoseconds(ANCHOR) - outline.created) // _ROTATION)
+    fresh: dict[str, JsonValue] = jsontext.decode(_encoded(seed, connector.id, connector.service_type, rotation, form))
+    return fresh
+
+
+def current_configuration(seed: int, connector: Connector) -> dict[str, JsonValue]:
+    """Return the configuration that a connector has at the anchor, as Elasticsearch writes it."""
+    fresh: dict[str, JsonValue] = jsontext.decode(_encoded(seed, connector.id, connector.service_type, 0, Form.JAVA))
     return fresh
 
 
@@ -52,13 +61,20 @@ def _form(writer: Writer, dice: Dice) -> Form:
 
 
 @lru_cache(maxsize=_KEPT_FORMS)
-def _encoded(seed: int, position: int, rotation: int, form: Form) -> bytes:
+def _encoded(seed: int, connector_id: str, service_type: str, rotation: int, form: Form) -> bytes:
     """Keep the text rather than the value: each document must own its configuration."""
     write = _ENTRIES[form]
-    dice = Dice(seed, position * 64 + rotation, Part.CONFIGURATION)
-    settings = SERVICES[CONNECTORS[position].service_type]
+    dice = Dice(seed, _position(connector_id) * 64 + rotation, Part.CONFIGURATION)
+    settings = SERVICES[service_type]
     entries = {setting.name: write(setting, order, _value(setting, dice)) for order, setting in enumerate(settings, 1)}
     return jsontext.dump(entries).encode()
+
+
+def _position(connector_id: str) -> int:
+    """Return a connector's place in the streams of choices: the demo's come first, any other's follows from its id."""
+    if connector_id in _POSITIONS:
+        return _POSITIONS[connector_id]
+    return len(_POSITIONS) + int.from_bytes(blake2b(connector_id.encode(), digest_size=6).digest(), "big")
 
 
 def _value(setting: Setting, dice: Dice) -> JsonValue:

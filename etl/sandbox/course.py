@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from etl.sandbox import invented
 from etl.sandbox.dice import Dice
-from etl.sandbox.outline import Part
+from etl.sandbox.outline import FINAL, Part
 from etl.sandbox.stamps import SECOND
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ IDLE = "The job has not seen any update for some time."
 _MOST = 2_147_483_647  # the mapping's `integer`
 _STEP = 600 * SECOND  # what one advance of the sandbox is on a job's own clock
 _WORKERS = ("connectors-7d9f8b6c5-x2lkq", "connectors-7d9f8b6c5-m84vt", "ip-10-0-3-17", "worker-1", "büro-server")
-_FINAL = frozenset({"completed", "error", "canceled"})
 
 _BULK_ERROR = (
     "DocumentIngestionError: failed to index 1 of 500 documents: "
@@ -97,7 +96,7 @@ def course_of(seed: int, outline: Outline) -> Course:
     share = 1.0 if status == "completed" else 0.0 if resumed else progress
     indexed = min(int(reached * share), _MOST)
     requested = started + duration // 2 if status in {"canceling", "canceled"} else None
-    is_final = status in _FINAL
+    is_final = status in FINAL
     return Course(
         created=created,
         started=started,

@@ -10,7 +10,8 @@ from etl.sandbox.course import course_of
 from etl.sandbox.dice import Dice
 from etl.sandbox.filtering import MISSING, filtering_of
 from etl.sandbox.identity import id_of
-from etl.sandbox.outline import Part, Writer, outline_of
+from etl.sandbox.outline import Part, Writer, is_bent, outline_of
+from etl.sandbox.population import DEMO_POPULATION
 from etl.sandbox.quirks import bend
 
 if TYPE_CHECKING:
@@ -19,30 +20,34 @@ if TYPE_CHECKING:
     from etl.jsontext import JsonValue
     from etl.sandbox.course import Course
     from etl.sandbox.outline import Outline
+    from etl.sandbox.population import Population
 
 Json: TypeAlias = "dict[str, JsonValue]"
 
 _MEBIBYTE = 1024 * 1024
 _MOST = 2_147_483_647  # the mapping's `integer`
 _ENDED = frozenset({"completed", "error", "canceled", "suspended"})
-_QUIRKY = 0.12
 
 
-def generate_job(seed: int, number: int, *, step: int = 0) -> Json:
+def generate_job(
+    seed: int, number: int, *, step: int = 0, population: Population = DEMO_POPULATION, added: int | None = None
+) -> Json:
     """Return a sync job as `GET /_connector/_sync_job/{id}` answers it; the caller owns it.
 
     Args:
         seed: of the whole sandbox, from 0; equal arguments give equal jobs, on every machine.
         number: of the job, from 0.
         step: how often the sandbox has been advanced: pending jobs start, running ones finish.
+        population: whose jobs there are.
+        added: the job's place, from 0, among those that came after the anchor; None for the others.
     """
-    outline = outline_of(seed, number, step=step)
+    outline = outline_of(seed, number, step=step, population=population, added=added)
     course = course_of(seed, outline)
     dice = Dice(seed, number, Part.DOCUMENT)
     document = _BY_WRITER[outline.writer](outline, course, _connector(seed, outline, dice), dice)
     if not outline.is_dated:
         del document["created_at"]
-    if dice.chance(_QUIRKY):
+    if is_bent(seed, number):
         bend(document, Dice(seed, number, Part.QUIRK), created=outline.created)
     return {"id": id_of(number), **document}
 

@@ -7,16 +7,17 @@ from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
-from etl.sandbox.connectors import CONNECTORS
 from etl.sandbox.dice import Dice
+from etl.sandbox.population import DEMO_POPULATION
 from etl.sandbox.stamps import DAY, SECOND, nanoseconds
 
 if TYPE_CHECKING:
     from etl.sandbox.connectors import Connector
+    from etl.sandbox.population import Population
 
 ANCHOR = datetime(2025, 11, 1, tzinfo=UTC)
-"""The sandbox's present: no job is created after it. Fixed, so that a job is the same whenever it is asked for, and
-past, so that finished jobs are settled."""
+"""The sandbox's present: only jobs that are added later are created after it. Fixed, so that a job is the same whenever
+it is asked for, and past, so that finished jobs are settled."""
 
 _END = nanoseconds(ANCHOR)
 _BEGIN = nanoseconds(ANCHOR.replace(year=ANCHOR.year - 2))
@@ -32,6 +33,8 @@ class Part(IntEnum):
     FILTERING = 3
     CONFIGURATION = 4
     QUIRK = 5
+    BENT = 6
+    CONNECTOR = 7
 
 
 class Writer(StrEnum):
@@ -57,10 +60,17 @@ _OUT_OF_ERA = 0.12  # connectors that nobody upgraded, or upgraded first
 _OPEN_OUT_OF_ERA = 0.5  # open jobs are recent: without this they would all be written by the newest
 _WRITERS = tuple(Writer)
 _BEFORE_JOB_TYPE = frozenset({Writer.FLAT, Writer.RUBY, Writer.PYTHON_8_6, Writer.PYTHON_8_7})
-_BY_WEIGHT = tuple((connector, connector.weight) for connector in CONNECTORS)
+_TYPED = tuple(writer for writer in Writer if writer not in _BEFORE_JOB_TYPE)
+_UNTYPED = tuple(writer for writer in Writer if writer in _BEFORE_JOB_TYPE)
 _OPEN = (("in_progress", 0.34), ("pending", 0.28), ("suspended", 0.22), ("canceling", 0.16))
 _OPEN_SHARE = 0.07
 _CANCELED_SHARE = 0.05
+_ADDED = (("pending", 0.4), ("in_progress", 0.3), ("completed", 0.25), ("error", 0.05))
+_ADDED_EVERY = 60 * SECOND
+_BENT_SHARE = 0.12
+
+FINAL = frozenset({"completed", "error", "canceled"})
+"""The statuses that stay."""
 
 _NEXT = {
     "pending": "in_progress",
@@ -97,24 +107,39 @@ class Outline:
     created: int
     is_dated: bool
 
+    @property
+    def version(self) -> int:
+        """How often the document was written: once, and once for each status that followed."""
+        return 1 + sum(
+            status_at(self.first_status, step) != status_at(self.first_status, step - 1)
+            for step in range(1, self.step + 1)
+        )
 
-def outline_of(seed: int, number: int, *, step: int = 0) -> Outline:
+
+def outline_of(
+    seed: int, number: int, *, step: int = 0, population: Population = DEMO_POPULATION, added: int | None = None
+) -> Outline:
     """Decide the outline of a job; the same arguments give the same outline.
 
     Args:
         seed: of the whole sandbox, from 0.
         number: of the job, from 0.
         step: how often running jobs have moved on.
+        population: whose jobs there are.
+        added: the job's place, from 0, among those that came after the anchor; None for the others.
     """
     dice = Dice(seed, number, Part.OUTLINE)
-    connector = dice.weighted(_BY_WEIGHT)
-    first_status = _first_status(dice, connector)
-    if first_status in _NEXT:
-        created = _END - dice.between(1, 36 * 3600) * SECOND
-    else:
-        created = _BEGIN + int(dice.share() * (_END - _LONGEST - _BEGIN))
-    created = created // SECOND * SECOND + dice.between(0, SECOND - 1)
+    connector = dice.weighted(population.by_weight)
+    lot = None if population.quotas is None else population.quotas.lot(number)
+    if lot is not None:
+        connector = population.connectors[lot.connector]
+    first_status = _first_status(dice, connector) if added is None else dice.weighted(_ADDED)
+    created = _created(dice, first_status, added)
+    if lot is not None and lot.is_tied and added is None:
+        created = created // DAY * DAY
     writer = _writer(dice, created, _OPEN_OUT_OF_ERA if first_status in _NEXT else _OUT_OF_ERA)
+    if lot is not None and lot.is_untyped != (writer in _BEFORE_JOB_TYPE):
+        writer = dice.pick(_UNTYPED if lot.is_untyped else _TYPED)
     kind = _kind(dice, connector) if writer not in _BEFORE_JOB_TYPE else "full"
     trigger = "on_demand" if writer is Writer.KIBANA or dice.chance(0.15) else "scheduled"
     return Outline(
@@ -128,8 +153,13 @@ def outline_of(seed: int, number: int, *, step: int = 0) -> Outline:
         first_status=first_status,
         status=status_at(first_status, step),
         created=created,
-        is_dated=not dice.chance(0.003),
+        is_dated=not dice.chance(0.003) if lot is None else not lot.is_undated,
     )
+
+
+def is_bent(seed: int, number: int) -> bool:
+    """Tell whether the job's document has an oddity, without making it; only then may it contradict its outline."""
+    return Dice(seed, number, Part.BENT).chance(_BENT_SHARE)
 
 
 def status_at(first_status: str, step: int) -> str:
@@ -142,6 +172,16 @@ def status_at(first_status: str, step: int) -> str:
     for _ in range(min(step, len(_NEXT))):
         status = _NEXT.get(status, status)
     return status
+
+
+def _created(dice: Dice, first_status: str, added: int | None) -> int:
+    if added is not None:
+        created = _END + (added + 1) * _ADDED_EVERY
+    elif first_status in _NEXT:
+        created = _END - dice.between(1, 36 * 3600) * SECOND
+    else:
+        created = _BEGIN + int(dice.share() * (_END - _LONGEST - _BEGIN))
+    return created // SECOND * SECOND + dice.between(0, SECOND - 1)
 
 
 def _first_status(dice: Dice, connector: Connector) -> str:
@@ -157,7 +197,7 @@ def _first_status(dice: Dice, connector: Connector) -> str:
 def _writer(dice: Dice, created: int, out_of_era: float) -> Writer:
     if dice.chance(out_of_era):
         return dice.pick(_WRITERS)
-    age = (created - _BEGIN) / (_END - _BEGIN)
+    age = min((created - _BEGIN) / (_END - _BEGIN), 1.0)
     return dice.pick(next(writers for until, writers in _ERAS if age < until))
 
 

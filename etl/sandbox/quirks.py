@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from etl.sandbox.dice import Dice
 
 Json: TypeAlias = "dict[str, JsonValue]"
+Oddity: TypeAlias = "Callable[[Json, Dice, int], None]"
 
 
 def bend(document: Json, dice: Dice, *, created: int) -> None:
@@ -23,15 +24,27 @@ def bend(document: Json, dice: Dice, *, created: int) -> None:
         dice: what decides.
         created: when the job was created, in nanoseconds since 1970.
     """
+    _drawn(dice)(document, dice, created)
+
+
+def touches_index(dice: Dice) -> bool:
+    """Tell whether the oddity that these dice draw may change what the index sorts and filters by.
+
+    Args:
+        dice: as `bend` would be given them, and not to be used again.
+    """
+    return _drawn(dice) in {_bend_time, _unknown_job_type}
+
+
+def _drawn(dice: Dice) -> Oddity:
     if dice.chance(0.35):
-        _bend_configuration(document, dice)
-    elif dice.chance(0.3):
-        _bend_time(document, dice, created)
-    else:
-        dice.pick(_ODDITIES)(document, dice)
+        return _bend_configuration
+    if dice.chance(0.3):
+        return _bend_time
+    return dice.pick(_ODDITIES)
 
 
-def _bend_configuration(document: Json, dice: Dice) -> None:
+def _bend_configuration(document: Json, dice: Dice, _created: int) -> None:
     configuration = document.get("connector", document).get("configuration")
     if configuration:
         names = list(configuration)
@@ -96,7 +109,7 @@ def _bend_time(document: Json, dice: Dice, created: int) -> None:
         document["created_at"] = stamps.odd(created, dice)
 
 
-def _extra_in_connector(document: Json, _dice: Dice) -> None:
+def _extra_in_connector(document: Json, _dice: Dice, _created: int) -> None:
     if "connector" in document:
         document["connector"] |= {
             "last_sync_status": "completed",
@@ -104,47 +117,47 @@ def _extra_in_connector(document: Json, _dice: Dice) -> None:
         }
 
 
-def _extra_at_top(document: Json, dice: Dice) -> None:
+def _extra_at_top(document: Json, dice: Dice, _created: int) -> None:
     document["_reindexed_from"] = {"cluster": "old", "attempt": dice.between(1, 5), "exact": 9_007_199_254_740_993}
 
 
-def _unset_enums(document: Json, _dice: Dice) -> None:
+def _unset_enums(document: Json, _dice: Dice, _created: int) -> None:
     """Python's enums admit None."""
     document["trigger_method"] = None
 
 
-def _unknown_job_type(document: Json, _dice: Dice) -> None:
+def _unknown_job_type(document: Json, _dice: Dice, _created: int) -> None:
     document["job_type"] = "permissions"
 
 
-def _text_counter(document: Json, _dice: Dice) -> None:
+def _text_counter(document: Json, _dice: Dice, _created: int) -> None:
     document["total_document_count"] = "unknown"
 
 
-def _fraction(document: Json, _dice: Dice) -> None:
+def _fraction(document: Json, _dice: Dice, _created: int) -> None:
     document["indexed_document_volume"] = 12.5
 
 
-def _text_flag(document: Json, _dice: Dice) -> None:
+def _text_flag(document: Json, _dice: Dice, _created: int) -> None:
     pipeline = document.get("connector", document).get("pipeline")
     if pipeline:
         pipeline["run_ml_inference"] = "sometimes"
 
 
-def _bad_time(document: Json, _dice: Dice) -> None:
+def _bad_time(document: Json, _dice: Dice, _created: int) -> None:
     document["last_seen"] = "just now"
 
 
-def _number_for_host(document: Json, _dice: Dice) -> None:
+def _number_for_host(document: Json, _dice: Dice, _created: int) -> None:
     document["worker_hostname"] = 4711
 
 
-def _null_names(document: Json, _dice: Dice) -> None:
+def _null_names(document: Json, _dice: Dice, _created: int) -> None:
     if "service_type" in document.get("connector", {}):
         document["connector"] |= {"service_type": None, "index_name": None}
 
 
-_ODDITIES: tuple[Callable[[Json, Dice], None], ...] = (
+_ODDITIES: tuple[Oddity, ...] = (
     _extra_in_connector,
     _extra_at_top,
     _unset_enums,

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from etl import jsontext
+from etl.sandbox.indices import JOBS_INDEX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,7 @@ _PRODUCT = ("X-elastic-product", "Elasticsearch")
 _JSON: Headers = (_PRODUCT, ("content-type", "application/json"))
 _HTML: Headers = (("content-type", "text/html"),)
 _SCHEMES = ('Basic realm="security" charset="UTF-8"', 'Bearer realm="security"', "ApiKey")
-_SHARD: Mapping[str, JsonValue] = {"shard": 0, "index": ".elastic-connectors-sync-jobs-v1"}
+_SHARD: Mapping[str, JsonValue] = {"shard": 0, "index": JOBS_INDEX}
 
 
 class Ending(Enum):
@@ -45,6 +46,18 @@ class Reply:
     delay_s: float = 0.0
 
 
+class RefusedError(Exception):
+    """A request that cannot be answered as asked.
+
+    Attributes:
+        reply: what is answered instead.
+    """
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
 def json_reply(value: JsonValue, *, status: int = 200, headers: Headers = ()) -> Reply:
     """Answer with compact JSON."""
     return Reply(status=status, body=jsontext.dump(value).encode(), headers=_JSON + headers)
@@ -68,6 +81,62 @@ def missing_index(job_id: str) -> Reply:
 def illegal_argument(reason: str) -> Reply:
     """400 for a parameter that cannot be."""
     return error(400, {"type": "illegal_argument_exception", "reason": reason})
+
+
+def unrecognized(path: str, name: str) -> Reply:
+    """400 for a parameter that the address does not know."""
+    return illegal_argument(f"request [{path}] contains unrecognized parameter: [{name}]")
+
+
+def unparsed(kind: str, reason: str) -> Reply:
+    """400 for a body that cannot be read; the place is not computed, it is always the first character's."""
+    return error(400, {"type": kind, "reason": reason, "line": 1, "col": 1})
+
+
+def malformed(reason: str) -> Reply:
+    """400 for a body that is JSON, but not what the address expects."""
+    return unparsed("parsing_exception", reason)
+
+
+def invalid(*problems: str) -> Reply:
+    """400 for a request that lacks something, or has two things that exclude each other."""
+    listed = "".join(f"{place}: {problem};" for place, problem in enumerate(problems, 1))
+    return error(400, {"type": "action_request_validation_exception", "reason": f"Validation Failed: {listed}"})
+
+
+def missing_index_cause(name: str, kind: str) -> dict[str, JsonValue]:
+    """Return the cause that names an index that does not exist.
+
+    Args:
+        name: as asked for.
+        kind: `index_or_alias` in answers as a whole, `index_expression` where one document of many is meant.
+    """
+    return {
+        "type": "index_not_found_exception",
+        "reason": f"no such index [{name}]",
+        "resource.type": kind,
+        "resource.id": name,
+        "index_uuid": "_na_",
+        "index": name,
+    }
+
+
+def no_such_index(name: str) -> Reply:
+    """404 for an index that does not exist."""
+    return error(404, missing_index_cause(name, "index_or_alias"))
+
+
+def no_point_in_time() -> Reply:
+    """404 for a point in time that is unknown, closed or expired; the reason says nothing of the id that was sent."""
+    cause = {"type": "search_context_missing_exception", "reason": "No search context found for id [1]"}
+    body = _all_shards_failed([cause], {**_SHARD, "node": "n", "reason": cause})
+    return json_reply({"error": body | {"caused_by": cause}, "status": 404}, status=404)
+
+
+def unsupported_content(content_type: str) -> Reply:
+    """406 for a body that does not say it is JSON."""
+    reason = f"Content-Type header [{content_type}] is not supported"
+    return json_reply({"error": reason, "status": 406}, status=406)
 
 
 def no_handler(uri: str, method: str) -> Reply:
@@ -128,10 +197,10 @@ def no_shard() -> Reply:
     )
 
 
-def result_window(end: int) -> Reply:
-    """400 for a page that ends beyond 10,000."""
+def result_window(end: int, limit: int) -> Reply:
+    """400 for a page that ends beyond the window, 10,000 unless the index says otherwise."""
     reason = (
-        f"Result window is too large, from + size must be less than or equal to: [10000] but was [{end}]. See the "
+        f"Result window is too large, from + size must be less than or equal to: [{limit}] but was [{end}]. See the "
         "scroll api for a more efficient way to request large data sets. This limit can be set by changing the "
         "[index.max_result_window] index level setting."
     )

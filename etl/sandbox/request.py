@@ -25,6 +25,11 @@ class Request:
     headers: Mapping[str, str]
     body: bytes = b""
 
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
+
     @cached_property
     def segments(self) -> tuple[str, ...]:
         """The parts of the path, decoded one by one, so that an id may hold a slash; empty ones are dropped.
@@ -32,10 +37,10 @@ class Request:
         >>> Request(method="GET", target="/_connector/_sync_job/a%2Fb?pretty", headers={}).segments
         ('_connector', '_sync_job', 'a/b')
         """
-        path = self.target.partition("?")[0]
-        return tuple(unquote(part, errors="surrogateescape") for part in path.split("/") if part)
+        return tuple(unquote(part, errors="surrogateescape") for part in self.path.split("/") if part)
 
     @cached_property
     def parameters(self) -> dict[str, str]:
         """The parameters of the query, decoded; of a repeated one the last."""
-        return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True, errors="surrogateescape"))
+        query = self.target.partition("?")[2]
+        return dict(parse_qsl(query, keep_blank_values=True, errors="surrogateescape")) if query else {}

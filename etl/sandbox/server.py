@@ -61,12 +61,39 @@ class Sandbox:
 
     @property
     def requests_by_id(self) -> Counter[str]:
-        """How often each job was asked for by its id."""
+        """How often each job was asked for by its id, alone or with others."""
         return self._cluster.requests_by_id
 
-    def advance(self) -> None:
-        """Let generated jobs move on by one step: pending and suspended ones start, running ones finish."""
-        self._cluster.jobs.advance()
+    @property
+    def open_points_in_time(self) -> int:
+        """How many points in time are open."""
+        return len(self._cluster.points)
+
+    def close_points_in_time(self) -> None:
+        """Lose every point in time, as a restarting node does: a search in one is then answered with 404."""
+        self._cluster.points.close_all()
+
+    def advance(self, limit: int | None = None) -> list[str]:
+        """Let generated jobs move on by one step: pending and suspended ones start, running ones finish.
+
+        Args:
+            limit: how many of the open jobs move on, in the order in which they were made; None for all.
+
+        Returns:
+            The ids of those that did; none of given documents.
+        """
+        return self._cluster.jobs.advance(limit)
+
+    def add_jobs(self, count: int) -> list[str]:
+        """Create generated jobs, a minute after each other, the first after all jobs that there are.
+
+        Returns:
+            Their ids, the earliest first: the same in every sandbox of the seed.
+
+        Raises:
+            UsageError: the count is negative, or the documents are given.
+        """
+        return self._cluster.jobs.add(count)
 
     def start(self) -> None:
         """Listen, and return once requests are answered.
