@@ -164,6 +164,7 @@ class _Course:
     answered: int = 0
     to_fetch: int = 0
     from_dead_runs: int = 0
+    adopted: int = 0
     redacted: int = 0
     masked: int = 0
     refused_fields: set[str] = field(default_factory=set)
@@ -249,6 +250,7 @@ class _Course:
         )
         if end.publishes:
             plan = self.writer.plan()
+            self.adopted = sum(1 for _ in plan.adopted_jobs()) - self.from_dead_runs
             closed = self.writer.publish(
                 plan,
                 self._record(end, plan),
@@ -302,15 +304,11 @@ class _Course:
                 "fetched": self.to_fetch,
                 "redacted": self.redacted,
                 "masked": self.masked,
-                "adopted": self._adopted(plan),
+                "adopted": self.adopted,
             },
             versions={"etl": _version("sync-jobs-etl"), "python": platform.python_version()}
             | {name: _version(name) for name in ("pyarrow", "pandas", "requests")},
         )
-
-    def _adopted(self, plan: PublishPlan | None) -> int:
-        """Count the jobs that are published although this run did not ask for them."""
-        return sum(1 for _ in plan.adopted_jobs()) - self.from_dead_runs if plan else 0
 
     def _summary(self, end: Verdict, closed: Closing, plan: PublishPlan | None) -> RunSummary:
         published = closed.snapshot or (self.writer.recovered.snapshot and self.writer.recovered.snapshot.manifest)
@@ -328,7 +326,7 @@ class _Course:
             rows={table.name: tables[table.name].rows if table.name in tables else 0 for table in TABLES},
             redacted=self.redacted,
             masked=self.masked,
-            adopted=self._adopted(plan),
+            adopted=self.adopted,
             problem=end.problem,
             warnings=tuple(self._warnings(plan)),
             failed_file=self.work.output / "runs" / self.work.run_id / FAILED if retry else None,

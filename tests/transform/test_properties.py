@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 from documents import FETCHED_AT, compact, everything, rows, run_transform
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.model import Document
@@ -80,7 +80,6 @@ def is_found(value: Any, text: str) -> bool:
     return str(value) in text
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(DOCUMENT)
 def test_every_leaf_is_found_again_or_redacted_on_purpose(document: dict[str, Any]) -> None:
     document = {"id": "job", **document}
@@ -98,7 +97,6 @@ def test_every_leaf_is_found_again_or_redacted_on_purpose(document: dict[str, An
     assert result.tables["sync_jobs"].num_rows == 1
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(DOCUMENT, max_size=5), st.integers(min_value=0, max_value=5))
 def test_transforming_a_list_is_concatenating_its_parts(documents: list[dict[str, Any]], cut: int) -> None:
     raws = [compact({"id": f"job-{number}", **document}) for number, document in enumerate(documents)]
@@ -112,7 +110,6 @@ def test_transforming_a_list_is_concatenating_its_parts(documents: list[dict[str
         assert whole.tables[table.name].schema.equals(arrow_schema(table.name), check_metadata=True)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(DOCUMENT, max_size=4))
 def test_keys_are_unique_and_never_null(documents: list[dict[str, Any]]) -> None:
     result = run_transform(*({"id": f"job-{number}", **document} for number, document in enumerate(documents)))

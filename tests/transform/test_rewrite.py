@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from documents import everything, job, rows, run_transform
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.schema.arrow import arrow_schema
@@ -56,7 +56,6 @@ def test_what_was_withheld_stays_withheld() -> None:
     assert {name: table.to_pylist() for name, table in again.items()} == {name: rows(before, name) for name in again}
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["host", "token", "x"]),

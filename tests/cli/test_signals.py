@@ -1,0 +1,106 @@
+"""A signal ends a run in order: what was fetched stays staged, and the next run adopts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+from documents import job
+
+from etl.errors import ExitCode
+from etl.extract.jobs_file import JobsFile
+from etl.model import RequestedId
+from etl.pipeline.run import Stop, run
+from etl.sandbox.faults import Faults
+from etl.settings import ConnectionFlags, RunSettings, connection
+
+if TYPE_CHECKING:
+    from benches import MakeBench
+
+IDS = [f"job-{number:03}" for number in range(60)]
+PATIENCE_S = 60.0  # only a test that fails waits as long
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_in_order_and_the_next_one_adopts(
+    make: MakeBench, number: signal.Signals, code: int
+) -> None:
+    documents = {name: job(id=name) for name in IDS}
+    bench = make(documents, faults=Faults(slow=1.0, delay_s=0.05))
+    bench.folder.joinpath("jobs.txt").write_text("\n".join(IDS))
+    env = {
+        **os.environ,
+        "ELASTICSEARCH_URL": bench.sandbox.url,
+        "ELASTICSEARCH_API_KEY": bench.sandbox.api_key,
+        "ETL_OUTPUT": str(bench.output),
+    }
+    command = [sys.executable, "-m", "etl", "run", "jobs.txt", "--json", "--concurrency", "2", "--batch-size", "10"]
+    with subprocess.Popen(command, cwd=bench.folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        ends = time.monotonic() + PATIENCE_S
+        while sum(bench.sandbox.requests_by_id.values()) < 15 and time.monotonic() < ends:
+            time.sleep(0.005)
+        child.send_signal(number)
+        out, err = child.communicate(timeout=PATIENCE_S)
+
+    summary = json.loads(out)
+    assert (child.returncode, summary["exit_code"]) == (code, code), err
+    assert sum(summary["outcomes"].values()) == summary["requested"] == len(IDS)
+    assert summary["outcomes"]["failed"] == len(IDS)
+    assert not (bench.output / "latest").exists()
+    asked_before = set(bench.asked())
+    outcomes = pd.read_parquet(bench.output / "runs" / summary["run_id"] / "outcomes.parquet")
+    assert set(outcomes["reason"].str.partition(":")[0]) == {"not_published", "not_attempted"}
+    staged = set(outcomes[outcomes["reason"].str.startswith("not_published")]["id"])
+    assert staged <= asked_before
+    assert len(staged) >= 10
+
+    again = bench.run()
+
+    assert again.code == 0
+    assert set(bench.asked()) == set(IDS) - staged
+    assert again.summary["outcomes"]["loaded"] == len(IDS)
+    assert sorted(pd.read_parquet(bench.output / "latest" / "sync_jobs")["job_id"]) == IDS
+    attempts = pd.read_parquet(bench.output / "runs" / again.summary["run_id"] / "outcomes.parquet").set_index("id")
+    assert (attempts["attempts"] == 0).sum() == len(staged)
+
+
+class Tripwire(dict[str, Any]):
+    """Documents that request the stop when one of them is asked for."""
+
+    def __init__(self, documents: dict[str, Any], wire: str, stop: Stop) -> None:
+        super().__init__(documents)
+        self._wire, self._stop = wire, stop
+
+    def __getitem__(self, job_id: str) -> Any:
+        if job_id == self._wire:
+            self._stop.request(ExitCode.TERMINATED)
+        return super().__getitem__(job_id)
+
+    def get(self, job_id: str, default: Any = None) -> Any:
+        return self[job_id] if job_id in self else default  # noqa: SIM401 - `get` is what is being defined
+
+
+def test_jobs_adopted_that_nobody_asked_for_are_reported_beside_the_sum(make: MakeBench) -> None:
+    stop = Stop()
+    names = ["a", "b", "c"]
+    bench = make(Tripwire({name: job(id=name) for name in names}, "b", stop))
+    reached = connection(
+        ConnectionFlags(url=bench.sandbox.url),
+        {"ELASTICSEARCH_API_KEY": bench.sandbox.api_key},
+        limits={"concurrency": 1},
+    )
+    jobs = JobsFile(requested=tuple(RequestedId(id=name) for name in names), invalid=(), repeats=0)
+    died = run(jobs, reached, RunSettings(output=bench.output, batch_size=1), stop=stop, quiet=True)
+    assert (died.exit_code, died.snapshot) == (ExitCode.TERMINATED, None)
+
+    ended = bench.run(ids=["c"])
+
+    assert (ended.code, ended.summary["outcomes"]["loaded"]) == (0, 1)
+    assert (ended.summary["adopted"], ended.summary["rows"]["sync_jobs"]) == (2, 3)
