@@ -104,8 +104,6 @@ class SnapshotBuilder:
         storage.write_file(self._folder / MANIFEST, encode(manifest))
         storage.sync_folder(self._folder)
         storage.rename(self._folder, self._final)
-        if self._scratch.exists():
-            storage.remove_tree(self._scratch)
         return manifest
 
     def _months(self) -> set[str | None]:
@@ -140,6 +138,8 @@ class SnapshotBuilder:
             if name == "sync_jobs" and len(self._plan.patches):
                 rows = (_patched(chunk, self._plan.patches) for chunk in rows)
             files.extend(self._write(name, month, rows))
+        if self._scratch.exists():  # a month at a time, so that a rewrite of all needs no second dataset's space
+            self._storage.remove_tree(self._scratch)
 
     def _sources(self, month: str | None) -> tuple[list[Source], JobOrder]:
         """Return the sources of a month's rows and the order of its jobs."""

@@ -231,6 +231,7 @@ class Unflushed:
         what = target if kind is Step.SYMLINK else path
         if not target.name.endswith(".tmp"):  # a folder that is taken apart needs no flush
             assert not {dirty for dirty in self.paths if what in (dirty, *dirty.parents)}, (kind, path)
+            assert not self.paths.intersection(target.parents[1:]), (kind, path)
             self.shown.append(target)
         if kind is Step.SYMLINK:
             assert target.parent not in self.paths, "the snapshot has its name only in memory"
