@@ -54,6 +54,11 @@ def _section(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
+def type_name(column: Column) -> str:
+    """Return the type of a column's values, in the words of Arrow."""
+    return _TYPE_NAMES[column.kind]
+
+
 def _type(column: Column) -> str:
     return _TYPE_NAMES[column.kind] + ("" if column.nullable else ", *required*")
 
