@@ -47,7 +47,7 @@ def generate_job(
     document = _BY_WRITER[outline.writer](outline, course, _connector(seed, outline, dice), dice)
     if not outline.is_dated:
         del document["created_at"]
-    if is_bent(seed, number):
+    if is_bent(seed, number, added=added):
         bend(document, Dice(seed, number, Part.QUIRK), created=outline.created)
     return {"id": id_of(number), **document}
 

@@ -125,7 +125,7 @@ class _Factory:
         return entry
 
     def _made(self, number: int, step: int, added: int | None) -> Entry:
-        if is_bent(self._seed, number) and touches_index(Dice(self._seed, number, Part.QUIRK)):
+        if is_bent(self._seed, number, added=added) and touches_index(Dice(self._seed, number, Part.QUIRK)):
             job = generate_job(self._seed, number, step=step, population=self._population, added=added)
             return entry_of(job["id"], number, job)
         outline = outline_of(self._seed, number, step=step, population=self._population, added=added)

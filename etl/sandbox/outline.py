@@ -153,13 +153,16 @@ def outline_of(
         first_status=first_status,
         status=status_at(first_status, step),
         created=created,
-        is_dated=not dice.chance(0.003) if lot is None else not lot.is_undated,
+        is_dated=added is not None or not (dice.chance(0.003) if lot is None else lot.is_undated),
     )
 
 
-def is_bent(seed: int, number: int) -> bool:
-    """Tell whether the job's document has an oddity, without making it; only then may it contradict its outline."""
-    return Dice(seed, number, Part.BENT).chance(_BENT_SHARE)
+def is_bent(seed: int, number: int, *, added: int | None = None) -> bool:
+    """Tell whether the job's document has an oddity, without making it; only then may it contradict its outline.
+
+    Jobs that are added have none: they are there for tests that count what is new.
+    """
+    return added is None and Dice(seed, number, Part.BENT).chance(_BENT_SHARE)
 
 
 def status_at(first_status: str, step: int) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from elasticsearch import (
@@ -11,36 +10,13 @@ from elasticsearch import (
     AuthenticationException,
     AuthorizationException,
     BadRequestError,
-    Elasticsearch,
     NotFoundError,
 )
-from elasticsearch.exceptions import GeneralAvailabilityWarning
 
 from etl.sandbox.faults import Faults
 from etl.sandbox.generate import generate_job
 from etl.sandbox.identity import MISSING_FROM, id_of
 from etl.sandbox.settings import POOR_KEY, SEED
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from etl.sandbox.server import Sandbox
-
-
-@pytest.fixture
-def connect() -> Iterator[Callable[..., Elasticsearch]]:
-    opened: list[Elasticsearch] = []
-
-    def start(sandbox: Sandbox, **more: Any) -> Elasticsearch:
-        one = Elasticsearch(sandbox.url, **({"api_key": sandbox.api_key} | more))
-        opened.append(one)
-        return one
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", GeneralAvailabilityWarning)  # the connector API is documented as beta
-        yield start
-    for one in opened:
-        one.close()
 
 
 def test_it_reads_the_root_and_pings(launch: Any, connect: Any) -> None:

@@ -309,7 +309,7 @@ def test_serving_in_the_foreground_tells_its_url_and_answers_until_it_is_interru
         "except KeyboardInterrupt: print('interrupted')"
     )
     command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:  # noqa: S603 - this interpreter, a constant
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
             url = server.stdout.readline().strip()
