@@ -66,8 +66,10 @@ output_option = option(
     help="Folder of the dataset.",
 )
 
+json_option = option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
 report_options = chain(
-    option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
+    json_option,
     option("--quiet", "-q", is_flag=True, help="Say nothing unless something is wrong."),
     option("--verbose", "-v", count=True, help="Log details; twice: of the libraries too."),
 )

@@ -11,6 +11,8 @@ from etl.errors import ExitCode
 from etl.observe.logs import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from etl.pipeline.summary import RunSummary
 
 
@@ -29,9 +31,9 @@ def show_run(summary: RunSummary, *, as_json: bool, quiet: bool) -> None:
 
 def _lines(summary: RunSummary) -> list[str]:
     lines = [f"run {summary.run_id} of {summary.source}, {summary.elapsed_s:.1f} s", ""]
-    lines += _table([("outcome", "ids")], [(name, f"{count:,}") for name, count in summary.outcomes.items() if count])
-    lines += [_row("requested", f"{summary.requested:,}"), ""]
-    lines += _table([("table", "rows")], [(name, f"{count:,}") for name, count in summary.rows.items()])
+    outcomes = [(name, f"{count:,}") for name, count in summary.outcomes.items() if count]
+    lines += table_lines(("outcome", "ids"), [*outcomes, ("requested", f"{summary.requested:,}")])
+    lines += ["", *table_lines(("table", "rows"), [(name, f"{count:,}") for name, count in summary.rows.items()])]
     lines += ["", f"{summary.redacted:,} configuration values redacted, {summary.masked:,} texts masked"]
     if summary.adopted:
         lines.append(f"{summary.adopted:,} more jobs adopted from runs that died")
@@ -44,9 +46,18 @@ def _lines(summary: RunSummary) -> list[str]:
     return lines
 
 
-def _table(head: list[tuple[str, str]], rows: list[tuple[str, str]]) -> list[str]:
-    return [_row(*cells) for cells in (*head, ("-" * 27, "-" * 11), *rows)]
+def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lay out a small table: the first column to the left, figures to the right, other texts to the left."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    figures = [
+        column > 0 and all(row[column].replace(",", "").isdigit() for row in rows) for column in range(len(head))
+    ]
 
+    def line(cells: Sequence[str]) -> str:
+        laid = [
+            cell.rjust(width) if figure else cell.ljust(width)
+            for cell, width, figure in zip(cells, widths, figures, strict=True)
+        ]
+        return ("  " + "  ".join(laid)).rstrip()
 
-def _row(name: str, figure: str) -> str:
-    return f"  {name:<27}  {figure:>11}"
+    return [line(head), line(["-" * width for width in widths]), *(line(row) for row in rows)]

@@ -1,0 +1,148 @@
+"""What lies between two snapshots: jobs that came, went or changed. Only months with other files are read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from etl.errors import UsageError
+from etl.load.compare import differing_jobs
+from etl.load.layout import Layout, is_run_id
+from etl.load.merge import JobOrder
+from etl.load.parquet import read_chunks
+from etl.load.reader import Snapshot, open_snapshot, snapshot_of
+from etl.load.sources import snapshot_source
+from etl.schema.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+_COLUMNS = ("job_id", "created_at", "status")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """The way from one snapshot to another.
+
+    Attributes:
+        before: run id of the one.
+        after: run id of the other.
+        added: ids of jobs that only the other has, sorted.
+        removed: ids of jobs that only the one has, sorted.
+        changed: ids of jobs whose rows differ in any table, but for `fetched_at`, sorted.
+        statuses: (status before, status after) → number of changed jobs, where these differ.
+        rows: table → (rows before, rows after).
+    """
+
+    before: str
+    after: str
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
+    statuses: dict[tuple[str | None, str | None], int]
+    rows: dict[str, tuple[int, int]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the difference as JSON values."""
+        return {
+            "before": self.before,
+            "after": self.after,
+            "added": list(self.added),
+            "removed": list(self.removed),
+            "changed": list(self.changed),
+            "statuses": [
+                {"before": before, "after": after, "jobs": count} for (before, after), count in self.statuses.items()
+            ],
+            "rows": {name: {"before": before, "after": after} for name, (before, after) in self.rows.items()},
+        }
+
+
+def named_snapshot(root: Path, name: str) -> Snapshot:
+    """Return the snapshot of a run id, of the beginning of one, or of `latest` or `previous`.
+
+    Raises:
+        UsageError: there is none of that name, or several.
+        OutputError: it cannot be read.
+    """
+    folder = Layout(root).snapshots
+    there = sorted(path.name for path in folder.iterdir() if is_run_id(path.name)) if folder.is_dir() else []
+    latest = open_snapshot(root)
+    if latest is not None and name == "latest":
+        return latest
+    if latest is not None and name == "previous" and latest.manifest.parent in there:
+        return snapshot_of(root, str(latest.manifest.parent))
+    found = [run_id for run_id in there if run_id.startswith(name)]
+    if len(found) == 1:
+        return snapshot_of(root, found[0])
+    problem = "no snapshot" if not found else "several snapshots"
+    msg = f"{name}: {problem} of that name in {folder}; choose of latest, previous, {', '.join(there) or '(none)'}"
+    raise UsageError(msg)
+
+
+def difference(before: Snapshot, after: Snapshot) -> Difference:
+    """Compare two snapshots job by job.
+
+    Memory grows with the jobs of the months that differ, not with the dataset.
+
+    Raises:
+        OutputError: a file cannot be read.
+    """
+    months = sorted(_differing_months(before, after), key=lambda month: (month is None, month or ""))
+    old = {job.job_id: job for month in months for job in _jobs(before, month)}
+    new = {job.job_id: job for month in months for job in _jobs(after, month)}
+    changed = {job_id for job_id in old.keys() & new.keys() if not old[job_id].stands_as(new[job_id])}
+    for month in months:
+        alike = [job for job in _jobs(after, month) if job.job_id in old and old[job.job_id].stands_as(job)]
+        order = JobOrder(
+            job_ids=pa.array([job.job_id for job in alike], pa.string()), owners=np.zeros(len(alike), dtype=np.int64)
+        )
+        differs = differing_jobs(snapshot_source(before, month), [snapshot_source(after, month)], order)
+        changed.update(job.job_id for job, does in zip(alike, differs, strict=True) if does)
+    statuses = Counter(
+        (old[job_id].status, new[job_id].status) for job_id in changed if old[job_id].status != new[job_id].status
+    )
+    return Difference(
+        before=before.run_id,
+        after=after.run_id,
+        added=tuple(sorted(new.keys() - old.keys())),
+        removed=tuple(sorted(old.keys() - new.keys())),
+        changed=tuple(sorted(changed)),
+        statuses=dict(statuses.most_common()),
+        rows={table.name: (before.rows(table.name), after.rows(table.name)) for table in TABLES},
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Job:
+    job_id: str
+    month: str | None
+    created_at: datetime | None
+    status: str | None
+
+    def stands_as(self, other: _Job) -> bool:
+        """Whether both stand at the same place in the order of rows."""
+        return self.month == other.month and self.created_at == other.created_at
+
+
+def _differing_months(before: Snapshot, after: Snapshot) -> set[str | None]:
+    """Return the months in which a file of any table differs; files never change, so equal hashes are equal rows."""
+    months: set[str | None] = set()
+    for table in TABLES:
+        old, new = (
+            {(entry.month, entry.sha256) for entry in snapshot.entries(table.name)} for snapshot in (before, after)
+        )
+        months.update(month for month, _ in old ^ new)
+    return months
+
+
+def _jobs(snapshot: Snapshot, month: str | None) -> Iterator[_Job]:
+    for path in snapshot.month_files("sync_jobs", month):
+        for chunk in read_chunks(path, "sync_jobs", columns=_COLUMNS):
+            for row in chunk.to_pylist():
+                yield _Job(month=month, **row)
