@@ -13,6 +13,7 @@ from etl.observe.logs import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from etl.pipeline.rehearsal import Rehearsal
     from etl.pipeline.summary import RunSummary
 
 
@@ -27,6 +28,28 @@ def show_run(summary: RunSummary, *, as_json: bool, quiet: bool) -> None:
             click.echo(f"warning: {printable(warning)}", err=True)
     if summary.problem is not None:
         click.echo(f"etl: {printable(summary.problem)}", err=True)
+
+
+def show_rehearsal(found: Rehearsal, *, as_json: bool) -> None:
+    """Print what a run would do."""
+    if as_json:
+        click.echo(json.dumps(found.as_json(), indent=2))
+        return
+    rows = [
+        ("fetched", found.fetched),
+        ("skipped, published and settled", found.settled),
+        ("invalid", found.invalid),
+        ("requested", found.requested),
+    ]
+    lines = [f"dry run: of {found.source}, into {found.output}", ""]
+    lines += table_lines(("ids", "number"), [(name, f"{count:,}") for name, count in rows])
+    lines += ["", f"{found.requests:,} requests at least, {found.batches:,} batches to stage"]
+    lines.append(f"{found.published:,} jobs are published now; months with new or changed jobs would be written anew")
+    if found.staged:
+        lines.append(f"{found.staged:,} batches of runs that died would be adopted, or dropped where settings differ")
+    if found.replaces_sandbox:
+        lines.append("the demo's data would be replaced")
+    click.echo("\n".join(lines))
 
 
 def _lines(summary: RunSummary) -> list[str]:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from etl.cli import options
-from etl.cli.present import show_run
+from etl.cli.present import show_rehearsal, show_run
 from etl.cli.signals import stopping
 from etl.errors import ExitCode, UsageError
 from etl.extract.jobs_file import JobsFile, read_jobs
 from etl.observe.logs import configure
+from etl.pipeline.rehearsal import rehearse
 from etl.pipeline.run import Stop, run
 from etl.settings import Connection, ConnectionFlags, RunSettings, connection
 
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 @click.argument("jobs_file", default="jobs.txt", envvar="ETL_JOBS_FILE")
 @options.connection_options
 @options.run_options
+@options.option("--dry-run", is_flag=True, help="Say what would be fetched, skipped and written, and do none of it.")
 @options.report_options
-def command(jobs_file: str, **given: Any) -> None:  # noqa: ANN401 - as click hands them over
+def command(jobs_file: str, *, dry_run: bool, **given: Any) -> None:  # noqa: ANN401 - as click hands them over
     """Fetch every id of JOBS_FILE, transform the documents, and publish them as tables.
 
     JOBS_FILE has one sync job id a line (default: jobs.txt; - is standard input). A run that is repeated fetches only
@@ -37,9 +39,14 @@ def command(jobs_file: str, **given: Any) -> None:  # noqa: ANN401 - as click ha
       etl run jobs.txt --output /srv/sync-jobs
       some-command | etl run - --json
       etl run output/runs/<run_id>/failed.txt        what failed, once more
+      etl run jobs.txt --dry-run
     """
     reached = connection(flags(given), limits=limits(given))
     configure_logs(given, reached)
+    if dry_run:
+        found = rehearse(read_jobs_file(jobs_file), reached, run_settings(given))
+        show_rehearsal(found, as_json=given["as_json"])
+        return
     execute(read_jobs_file(jobs_file), reached, run_settings(given), given, inputs={"jobs_file": jobs_file})
 
 

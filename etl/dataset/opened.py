@@ -148,7 +148,7 @@ class Dataset:
                 "state": run.state.value,
                 **{name: run.outcomes.get(name, 0) for name in outcomes},
             }
-            for run in read_runs(Layout(self._root))
+            for run in sorted(read_runs(Layout(self._root)), key=lambda run: run.started_at)
         ]
         dtypes = {
             **dict.fromkeys(["run_id", "state", "source", "snapshot"], "string"),

@@ -122,7 +122,7 @@ def overview(path: str | Path) -> Overview:
     if snapshot is None:
         msg = f"{root}: no dataset is published here; make one with `etl run` or, to try, `etl demo`"
         raise OutputError(msg)
-    runs = read_runs(Layout(root))
+    runs = sorted(read_runs(Layout(root)), key=lambda run: run.started_at)
     manifest = snapshot.manifest
     oldest, newest, statuses, gone = _jobs(snapshot)
     checks = [run.ended_at for run in runs if run.state in _CHECKED and run.source == manifest.origin.source]
