@@ -172,6 +172,12 @@ def test_a_job_that_was_missing_before_it_was_fetched_again_unchanged_is_not_mis
     assert contents(root) == expected([A])
 
 
+def test_a_job_that_was_missing_before_it_was_published_is_not_missing(storage: TracedStorage, root: Path) -> None:
+    Run(storage).publish([A])
+    assert Run(storage, now=NOW + HOUR).publish([], not_found={"a": NOW - HOUR}).snapshot is None
+    assert contents(root) == expected([A])
+
+
 def test_a_job_that_goes_missing_after_it_was_staged_is_loaded_with_the_time(
     storage: TracedStorage, root: Path
 ) -> None:
