@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from benches import Bench
+from documents import job
 from hypothesis import HealthCheck, settings
 
 from etl.sandbox.generate import generate_job
@@ -30,9 +31,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The output folder of one run over 250 generated jobs; to be read only."""
+    """The output folder of one run over 250 jobs, mostly generated ones; to be read only."""
     folder = tmp_path_factory.mktemp("published")
-    documents = {id_of(number): generate_job(1, number) for number in range(250)}
+    documents = {id_of(number): generate_job(1, number) for number in range(248)}
+    documents["failed"] = job(id="failed", status="error", error="ConnectorError: no", created_at="2026-10-02")
+    documents["backwards"] = job(id="backwards", completed_at="2026-10-01T09:00:00Z")
     with Sandbox(SandboxSettings(documents=documents)) as sandbox:
         bench = Bench(folder=folder, documents=documents, sandbox=sandbox)
         assert bench.run().code == 0
