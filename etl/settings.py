@@ -156,7 +156,7 @@ def connection(
         raise UsageError(msg)
     if bool(username) != bool(password):
         missing = "ELASTICSEARCH_PASSWORD (or _PASSWORD_FILE)" if username else "ELASTICSEARCH_USERNAME"
-        msg = f"basic authentication needs a user and a password: set {missing}"
+        msg = f"basic authentication needs both a user and a password; set {missing}"
         raise UsageError(msg)
     _refuse_plain_http(url, has_credentials=bool(api_key or password), allowed=flags.insecure_http)
     return Connection(
