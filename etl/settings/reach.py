@@ -1,4 +1,4 @@
-"""Flags and environment become frozen objects here; no other module reads the environment."""
+"""How the cluster is reached: flags, then environment, to one connection."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import binascii
 import ipaddress
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -15,93 +15,10 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from etl.errors import UsageError
+from etl.settings.objects import Connection, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A value that no repr, log line or traceback shows; `reveal` is called only where it is sent."""
-
-    _value: str = field(repr=False)
-
-    def reveal(self) -> str:
-        """Return the value itself."""
-        return self._value
-
-    def __str__(self) -> str:
-        return "[redacted]"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Connection:
-    """How the cluster is reached.
-
-    Attributes:
-        url: scheme, host, port and path prefix; no userinfo, no trailing slash.
-        api_key: in the encoded form that the Authorization header takes; None without.
-        username: for basic authentication; None without.
-        password: for basic authentication; None without.
-        ca_certs: file or folder of certificates to trust; None for the default ones.
-        proxies: by scheme, as requests takes them; resolved from the environment once.
-        concurrency: requests under way at once.
-        connect_timeout_s: seconds until a connection must stand.
-        read_timeout_s: seconds without a byte after which an answer is given up.
-        max_attempts: requests for one id before it fails.
-        id_deadline_s: seconds for one id, waits included.
-        retry_after_cap_s: the longest Retry-After that is waited for; beyond it the id fails.
-        max_response_bytes: the largest answer that is read.
-    """
-
-    url: str
-    api_key: Secret | None = None
-    username: str | None = None
-    password: Secret | None = None
-    ca_certs: Path | None = None
-    proxies: Mapping[str, str] = field(default_factory=dict)
-    concurrency: int = 8
-    connect_timeout_s: float = 10.0
-    read_timeout_s: float = 30.0
-    max_attempts: int = 6
-    id_deadline_s: float = 300.0
-    retry_after_cap_s: float = 60.0
-    max_response_bytes: int = 64 * 1024 * 1024
-
-
-FORMATS = ("parquet",)
-"""Formats that the tables can be written in."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunSettings:
-    """What a run does.
-
-    Attributes:
-        output: folder of the dataset.
-        formats: of the tables' files; added to those that the dataset has.
-        exposed: configuration fields whose values may be shown.
-        settle_s: seconds after its latest time from which a final job is not fetched again.
-        refresh: fetch settled jobs too.
-        strict: ids that the cluster does not have count as a failure.
-        batch_size: ids staged together.
-        keep_snapshots: snapshots kept in any case.
-        keep_hours: hours for which a superseded snapshot is kept.
-        keep_runs: run folders kept.
-        source: name of the source where it is known without asking (`sandbox`); None asks the cluster.
-    """
-
-    output: Path
-    formats: tuple[str, ...] = ("parquet",)
-    exposed: frozenset[str] = frozenset()
-    settle_s: float = 3600.0
-    refresh: bool = False
-    strict: bool = False
-    batch_size: int = 1000
-    keep_snapshots: int = 3
-    keep_hours: float = 24.0
-    keep_runs: int = 400
-    source: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -335,23 +252,3 @@ def _proxies(url: str) -> dict[str, str]:
     from requests.utils import get_environ_proxies  # noqa: PLC0415 - other commands start without requests
 
     return dict(get_environ_proxies(url))
-
-
-_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h|d|w)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, None: 1.0}
-
-
-def seconds(text: str) -> float:
-    """Read a duration: a number with ms, s, m, h, d or w; a bare number is seconds.
-
-    Raises:
-        ValueError: it is none.
-
-    >>> seconds("90"), seconds("1.5h"), seconds("7d")
-    (90.0, 5400.0, 604800.0)
-    """
-    form = _DURATION.fullmatch(text.strip())
-    if form is None:
-        msg = f"{text!r} is no duration: write it like 90s, 15m, 1h or 7d"
-        raise ValueError(msg)
-    return float(form["number"]) * _SECONDS[form["unit"]]
