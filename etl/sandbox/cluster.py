@@ -10,8 +10,6 @@ from hashlib import blake2b
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from etl.errors import UsageError
 from etl.sandbox import connector_list, replies
 from etl.sandbox.access import Caller, identify, refusal
@@ -22,7 +20,7 @@ from etl.sandbox.points import Points
 from etl.sandbox.reading import flag
 from etl.sandbox.replies import RefusedError, Reply
 from etl.sandbox.routes import JOB, ROUTES
-from etl.sandbox.shaping import filtered
+from etl.sandbox.shaping import filtered, pretty
 
 if TYPE_CHECKING:
     from etl.jsontext import JsonValue
@@ -116,7 +114,7 @@ class Cluster:
         filter_path = request.parameters.get("filter_path")
         if filter_path and reply.status == HTTPStatus.OK:  # an error is never filtered
             reply = replace(reply, body=filtered(reply.body, filter_path))
-        return replace(reply, body=msgspec.json.format(reply.body, indent=2) + b"\n") if is_pretty else reply
+        return replace(reply, body=pretty(reply.body)) if is_pretty else reply
 
     def _route(self, request: Request) -> Route | None:
         if request.segments[:1] == ("_connector",) and self.version < _JOBS_SINCE:

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+import msgspec
+
 from etl import jsontext
 from etl.sandbox import replies
 from etl.sandbox.replies import RefusedError
@@ -44,6 +46,14 @@ def filtered(body: bytes, filter_path: str) -> bytes:
     if only:
         value = _only(value, only)
     return jsontext.dump({} if value is None else value).encode()
+
+
+def pretty(body: bytes) -> bytes:
+    """Return an answer in lines, as `pretty` asks; one that is no JSON is left as it is."""
+    try:
+        return msgspec.json.format(body, indent=2) + b"\n"
+    except msgspec.DecodeError:
+        return body
 
 
 def _path(text: str) -> Path:

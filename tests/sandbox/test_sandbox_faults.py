@@ -77,6 +77,56 @@ def test_an_answer_that_is_too_slow_for_its_client_leaves_the_sandbox_well(launc
     assert client.job(sandbox, JOB).json()["id"] == JOB
 
 
+INDEX = "/.elastic-connectors-sync-jobs"
+ROUTES: dict[str, tuple[str, str, Any]] = {
+    "list": ("GET", "/_connector/_sync_job", None),
+    "connectors": ("GET", "/_connector", None),
+    "mget": ("POST", f"{INDEX}/_mget", {"ids": [JOB]}),
+    "search": ("POST", f"{INDEX}/_search", {"sort": [{"created_at": "desc"}]}),
+    "count": ("POST", f"{INDEX}/_count", {}),
+    "pit": ("POST", f"{INDEX}/_pit?keep_alive=1m", None),
+    "close": ("DELETE", "/_pit", {"id": "x"}),
+}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_other_route_meets_the_faults_too_and_then_its_answer(launch: Any, client: Any, route: str) -> None:
+    method, path, body = ROUTES[route]
+
+    def first_and_second(**shares: Any) -> tuple[requests.Response, requests.Response]:
+        sandbox = launch(faults=Faults(max_in_row=1, **shares))
+        first, second = (client.send(method, sandbox, path, json=body) for _ in range(2))
+        return first, second
+
+    right = client.send(method, launch(), path, json=body)
+    for share, status in {"too_many": 429, "bad_gateway": 502, "unavailable": 503, "edge_proxy": 404}.items():
+        first, second = first_and_second(**{share: 1.0})
+        assert first.status_code == status
+        assert first.content != right.content
+        assert second.content == right.content
+    garbage, _ = first_and_second(garbage=1.0)
+    assert garbage.headers["content-type"] == "text/html"
+    slow, _ = first_and_second(slow=1.0, delay_s=0.001)
+    assert slow.content == right.content
+    for share in ("reset", "cut"):
+        with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+            first_and_second(**{share: 1.0})
+
+
+def test_each_body_has_its_own_row_of_faults(launch: Any, client: Any) -> None:
+    sandbox = launch(faults=Faults(unavailable=1.0, max_in_row=1))
+    asks = [{"ids": [id_of(number)]} for number in (1, 1, 2, 2)]
+    statuses = [client.post(sandbox, f"{INDEX}/_mget", ask).status_code for ask in asks]
+    assert statuses == [503, 200, 503, 200]
+
+
+def test_a_point_in_time_whose_answer_was_cut_stays_open(launch: Any, client: Any) -> None:
+    sandbox = launch(faults=Faults(cut=1.0))
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        client.post(sandbox, f"{INDEX}/_pit?keep_alive=1m")
+    assert sandbox.open_points_in_time == 1
+
+
 def test_the_root_is_spared(launch: Any, client: Any) -> None:
     sandbox = launch(faults=Faults(unavailable=1.0))
     assert [client.get(sandbox, "/").status_code for _ in range(3)] == [200, 200, 200]
