@@ -107,7 +107,7 @@ def execute(
     """Run, print the summary, and exit unless all is well."""
     stop = Stop()
     with stopping(stop):
-        summary = run(jobs, reached, settings, stop=stop, quiet=given["quiet"] or bool(given["as_json"]), inputs=inputs)
+        summary = run(jobs, reached, settings, stop=stop, quiet=given["quiet"], inputs=inputs)
     show_run(summary, as_json=given["as_json"], quiet=given["quiet"])
     if summary.exit_code is not ExitCode.OK:
         raise click.exceptions.Exit(summary.exit_code)
