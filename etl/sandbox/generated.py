@@ -13,7 +13,7 @@ from etl.sandbox.catalogue import Entry, Sorted, Stored, entry_of, without_id
 from etl.sandbox.dice import Dice
 from etl.sandbox.generate import generate_job
 from etl.sandbox.identity import id_of, number_of
-from etl.sandbox.outline import FINAL, Part, Writer, is_bent, outline_of
+from etl.sandbox.outline import FINAL, Part, Writer, outline_of
 from etl.sandbox.quirks import touches_index
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ class _Factory:
             if kept is not None:
                 self._bodies.move_to_end(key)
                 return kept
-        job = generate_job(self._seed, number, step=key[1], population=self._population, added=state.place(number))
-        made = jsontext.dump(job).encode()
+        made = self._text(number, key[1], state.place(number))
         with self._bodies_lock:
             if key not in self._bodies:
                 self._bodies[key] = made
@@ -94,6 +93,10 @@ class _Factory:
             while self._bytes > _KEPT_BYTES:
                 self._bytes -= len(self._bodies.popitem(last=False)[1])
         return made
+
+    def _text(self, number: int, step: int, added: int | None) -> bytes:
+        job = generate_job(self._seed, number, step=step, population=self._population, added=added)
+        return jsontext.dump(job).encode()
 
     def stored(self, state: _State, number: int) -> Stored | None:
         """Return a document as the index holds it."""
@@ -125,10 +128,10 @@ class _Factory:
         return entry
 
     def _made(self, number: int, step: int, added: int | None) -> Entry:
-        if is_bent(self._seed, number, added=added) and touches_index(Dice(self._seed, number, Part.QUIRK)):
-            job = generate_job(self._seed, number, step=step, population=self._population, added=added)
-            return entry_of(job["id"], number, job)
         outline = outline_of(self._seed, number, step=step, population=self._population, added=added)
+        # Whether a job has an oddity at all is decided last in its document, so the few that matter are made.
+        if added is None and touches_index(Dice(self._seed, number, Part.QUIRK), created=outline.created):
+            return entry_of(id_of(number), number, jsontext.decode(self._text(number, step, added)))
         return Entry(
             id=id_of(number),
             ordinal=number,

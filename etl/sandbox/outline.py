@@ -33,8 +33,7 @@ class Part(IntEnum):
     FILTERING = 3
     CONFIGURATION = 4
     QUIRK = 5
-    BENT = 6
-    CONNECTOR = 7
+    CONNECTOR = 6
 
 
 class Writer(StrEnum):
@@ -67,7 +66,7 @@ _OPEN_SHARE = 0.07
 _CANCELED_SHARE = 0.05
 _ADDED = (("pending", 0.4), ("in_progress", 0.3), ("completed", 0.25), ("error", 0.05))
 _ADDED_EVERY = 60 * SECOND
-_BENT_SHARE = 0.12
+
 
 FINAL = frozenset({"completed", "error", "canceled"})
 """The statuses that stay."""
@@ -155,14 +154,6 @@ def outline_of(
         created=created,
         is_dated=added is not None or not (dice.chance(0.003) if lot is None else lot.is_undated),
     )
-
-
-def is_bent(seed: int, number: int, *, added: int | None = None) -> bool:
-    """Tell whether the job's document has an oddity, without making it; only then may it contradict its outline.
-
-    Jobs that are added have none: they are there for tests that count what is new.
-    """
-    return added is None and Dice(seed, number, Part.BENT).chance(_BENT_SHARE)
 
 
 def status_at(first_status: str, step: int) -> str:

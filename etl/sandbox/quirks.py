@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from etl.sandbox import stamps
+from etl.sandbox.moments import milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,13 +28,17 @@ def bend(document: Json, dice: Dice, *, created: int) -> None:
     _drawn(dice)(document, dice, created)
 
 
-def touches_index(dice: Dice) -> bool:
-    """Tell whether the oddity that these dice draw may change what the index sorts and filters by.
+def touches_index(dice: Dice, *, created: int) -> bool:
+    """Tell whether the oddity that these dice draw would change what the index sorts and filters by.
 
     Args:
         dice: as `bend` would be given them, and not to be used again.
+        created: when the job was created, in nanoseconds since 1970.
     """
-    return _drawn(dice) in {_bend_time, _unknown_job_type}
+    oddity = _drawn(dice)
+    if oddity is _bend_time:
+        return milliseconds(stamps.odd(created, dice)) != created // 1_000_000
+    return oddity is _unknown_job_type
 
 
 def _drawn(dice: Dice) -> Oddity:

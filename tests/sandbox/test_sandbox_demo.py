@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from etl import jsontext
 from etl.errors import UsageError
 from etl.sandbox.course import IDLE
 from etl.sandbox.demo import demo_ids_text, demo_jobs_text
 from etl.sandbox.generate import generate_job
 from etl.sandbox.identity import MISSING_FROM, number_of
 from etl.sandbox.outline import outline_of
-from etl.sandbox.settings import SEED
+from etl.sandbox.settings import JOBS, SEED
 
 WORDS = {
     "finished": "completed",
@@ -85,3 +87,10 @@ def test_the_demo_shows_a_value_that_is_no_time_or_number_and_the_error_that_peo
     jobs = [generate_job(SEED, number) for number in numbers if number is not None]
     assert any(job.get("last_seen") == "just now" or job.get("total_document_count") == "unknown" for job in jobs)
     assert any(job.get("error") == IDLE for job in jobs)
+
+
+def test_the_documents_of_the_demo_are_the_ones_that_they_always_were() -> None:
+    digest = blake2b(digest_size=8)
+    for number in range(JOBS):
+        digest.update(jsontext.dump(generate_job(SEED, number)).encode())
+    assert digest.hexdigest() == "01accbc2b7fb0018"
