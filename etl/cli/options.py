@@ -141,7 +141,12 @@ run_options = chain(
         type=formats,
         default="parquet",
         show_default=True,
-        help="Formats of the tables, separated by commas; those that the dataset has stay.",
+        help="Formats of the tables, parquet or parquet,csv; those that the dataset has stay.",
+    ),
+    option(
+        "--csv-raw",
+        is_flag=True,
+        help="Write texts in CSV as they are, also those that a spreadsheet would run as a formula.",
     ),
     option(
         "--expose",

@@ -65,6 +65,7 @@ def run_settings(given: dict[str, Any], *, source: str | None = None) -> RunSett
     return RunSettings(
         output=Path(given["output"]),
         formats=given["formats"],
+        csv_raw=given["csv_raw"],
         exposed=frozenset(given["expose"]),
         settle_s=given["settle"],
         refresh=given["refresh"],

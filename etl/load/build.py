@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.errors import OutputError
+from etl.load.csv_files import csv_file
+from etl.load.csv_form import FORMAT as CSV
 from etl.load.keys import Keys
 from etl.load.layout import MANIFEST, unfinished
 from etl.load.manifest import FileEntry, SnapshotManifest, TableEntry, encode
@@ -99,6 +101,10 @@ class SnapshotBuilder:
         for table in TABLES:
             self._stand_in(table.name)
             storage.sync_folder(self._folder / table.name)
+        if CSV in plan.terms.formats:
+            for name, files in self._files.items():
+                former = plan.base.snapshot
+                files.append(csv_file(storage, self._folder, name, files, former, raw=plan.terms.csv_raw))
         manifest = self._manifest()
         self._check(manifest)
         storage.write_file(self._folder / MANIFEST, encode(manifest))
@@ -209,10 +215,11 @@ class SnapshotBuilder:
             created_at=self._options.now,
             origin=plan.terms.origin,
             formats=plan.terms.formats,
+            csv_raw=plan.terms.csv_raw,
             watermark=carried if self._options.watermark is None else self._options.watermark,
             batches=tuple(batch.batch_id for batch in plan.batches),
             tables={
-                name: TableEntry(rows=sum(entry.rows for entry in files), files=tuple(files))
+                name: TableEntry(rows=sum(entry.rows for entry in files if entry.format == FORMAT), files=tuple(files))
                 for name, files in self._files.items()
             },
         )

@@ -90,6 +90,7 @@ class SnapshotManifest(msgspec.Struct, frozen=True, kw_only=True):
         created_at: when it was built (UTC); its parent is superseded from then on.
         origin: where all its rows come from.
         formats: of the dataset.
+        csv_raw: whether CSV files have texts as they are; else formulas in them are made harmless.
         watermark: where an incremental run resumes; any JSON.
         batches: published with it, as `<run_id>/<n>`.
         tables: by name.
@@ -101,6 +102,7 @@ class SnapshotManifest(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     origin: Origin
     formats: tuple[str, ...]
+    csv_raw: bool = False
     watermark: Any = None
     batches: tuple[str, ...] = ()
     tables: dict[str, TableEntry]

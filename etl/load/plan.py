@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from etl.load.csv_form import FORMAT as CSV
 from etl.load.staged import Fate, StagedJobs
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ class Reason(StrEnum):
     REDACTOR = "the redactor is newer"
     EXPOSED = "fewer fields are exposed"
     FORMATS = "a format was added"
+    CSV = "CSV files are to have texts in another way"
+
+
+_ROWS_STAY = frozenset({Reason.FORMATS, Reason.CSV})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,10 +58,12 @@ class Terms:
     Attributes:
         origin: of its rows.
         formats: of the dataset, those of the snapshot before first.
+        csv_raw: whether CSV files have texts as they are.
     """
 
     origin: Origin
     formats: tuple[str, ...]
+    csv_raw: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -114,7 +121,7 @@ class PublishPlan:
     @property
     def rewrites_all(self) -> bool:
         """Whether every file is written anew."""
-        return any(reason is not Reason.FORMATS for reason in self.reasons)
+        return any(reason not in _ROWS_STAY for reason in self.reasons)
 
     @property
     def redacts_again(self) -> bool:
@@ -168,5 +175,6 @@ def reasons_to_publish(snapshot: Snapshot | None, terms: Terms) -> tuple[Reason,
         Reason.REDACTOR: before.redactor_version < now.redactor_version,
         Reason.EXPOSED: not set(before.exposed) <= set(now.exposed),
         Reason.FORMATS: not set(terms.formats) <= set(snapshot.manifest.formats),
+        Reason.CSV: CSV in snapshot.manifest.formats and terms.csv_raw != snapshot.manifest.csv_raw,
     }
     return tuple(reason for reason, holds in found.items() if holds)

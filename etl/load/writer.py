@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from etl.errors import UsageError
 from etl.load.build import Limits, RewriteRows, SnapshotOptions
+from etl.load.csv_form import FORMAT as CSV
 from etl.load.index import INDEX_COLUMNS, JobIndex, build_index, published_index
 from etl.load.lock import DatasetLock
 from etl.load.manifest import Origin, RunManifest, RunState, SnapshotManifest
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from etl.load.storage import Storage
     from etl.model import Provenance
 
-FORMATS = (FORMAT,)
-"""The formats that a dataset can have."""
+FORMATS = (FORMAT, CSV)
+"""The formats that a dataset can have. Parquet is always one: the others are made of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +48,8 @@ class Opening:
         run_id: of the run.
         now: its start (UTC).
         provenance: of the rows that it will fetch.
-        formats: that it asks for; those that the dataset has stay.
+        formats: that it asks for; those that the dataset has stay, and Parquet is always one.
+        csv_raw: whether CSV files have texts as they are; else formulas in them are made harmless.
         settle: how long after the latest time in a document a fetch settles the job.
         retention: what is kept.
         limits: how much is read and written at once.
@@ -56,7 +58,8 @@ class Opening:
     run_id: str
     now: datetime
     provenance: Provenance
-    formats: tuple[str, ...] = FORMATS
+    formats: tuple[str, ...] = (FORMAT,)
+    csv_raw: bool = False
     settle: timedelta = timedelta(hours=1)
     retention: Retention = field(default_factory=Retention)
     limits: Limits = field(default_factory=Limits)
@@ -97,8 +100,9 @@ class Writer:
         again = rechecks(storage.layout, origin.source)
         self.published: JobIndex = published_index(snapshot, opening.settle, again)
         self.adopted: JobIndex = _adopted_index(self.recovered.adopted, opening.settle)
-        former = snapshot.manifest.formats if snapshot else ()
-        self._terms = Terms(origin=origin, formats=(*former, *(name for name in opening.formats if name not in former)))
+        former = snapshot.manifest.formats if snapshot else (FORMAT,)
+        formats = (*former, *(name for name in opening.formats if name not in former))
+        self._terms = Terms(origin=origin, formats=formats, csv_raw=opening.csv_raw)
 
     @classmethod
     def open(cls, storage: Storage, opening: Opening) -> Self:

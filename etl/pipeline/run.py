@@ -115,6 +115,7 @@ def run(
         now=started,
         provenance=provenance,
         formats=settings.formats,
+        csv_raw=settings.csv_raw,
         settle=timedelta(seconds=settings.settle_s),
         retention=Retention(
             snapshots=settings.keep_snapshots,
@@ -294,6 +295,7 @@ class _Course:
                 "url": connection.url,
                 "concurrency": connection.concurrency,
                 "formats": list(self.settings.formats),
+                "csv_raw": self.settings.csv_raw,
                 "exposed": sorted(self.settings.exposed),
                 "settle_s": self.settings.settle_s,
                 "refresh": self.settings.refresh,

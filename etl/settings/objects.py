@@ -59,8 +59,8 @@ class Connection:
     max_response_bytes: int = 64 * 1024 * 1024
 
 
-FORMATS = ("parquet",)
-"""Formats that the tables can be written in."""
+FORMATS = ("parquet", "csv")
+"""Formats that the tables can be written in. Parquet is always written: CSV is made of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +70,7 @@ class RunSettings:
     Attributes:
         output: folder of the dataset.
         formats: of the tables' files; added to those that the dataset has.
+        csv_raw: write texts in CSV as they are; else what a spreadsheet would run as a formula is made harmless.
         exposed: configuration fields whose values may be shown.
         settle_s: seconds after its latest time from which a final job is not fetched again.
         refresh: fetch settled jobs too.
@@ -83,6 +84,7 @@ class RunSettings:
 
     output: Path
     formats: tuple[str, ...] = ("parquet",)
+    csv_raw: bool = False
     exposed: frozenset[str] = frozenset()
     settle_s: float = 3600.0
     refresh: bool = False
