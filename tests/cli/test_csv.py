@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 ODD = [
     "=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "'=1", "''=1", "'tis", '=HYPERLINK("x","y")', "-5",
-    "+5.5", "", " ", "a,b", 'say "hi"', "two\nlines", "two\r\nlines", "é ü 漢字 😀", "null", "NA", "NULL", "None", "nan",
+   "+5.5", "", " ", "a,b", 'say "hi"', "two\nlines", "two\r\nlines", "é ü 漢字 😀", "null", "NA",
+    "NULL", "None", "nan",
     "007", "1e5", "true", "\uff1d1", "=1", ";", "\\", "\\N", '"', '""', "\ufeffx", "trailing ",
 ]  # fmt: skip
 FORMULA = re.compile("[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
