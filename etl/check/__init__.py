@@ -1,0 +1,1 @@
+"""Is a dataset whole, is a cluster reachable: checks that change nothing."""
