@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from etl.settings import FORMATS, seconds
+from etl.settings import FORMATS, Share, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,24 @@ def names(given: str | tuple[str, ...]) -> tuple[str, ...]:
     if isinstance(given, tuple):
         return given
     return tuple(dict.fromkeys(name.strip() for name in given.split(",") if name.strip()))
+
+
+def share(given: str | Share) -> Share:
+    """Read a number of ids, or a part of all such as 5%."""
+    if isinstance(given, Share):
+        return given
+    number, percent = given.strip(), ""
+    if number.endswith("%"):
+        number, percent = number[:-1], "%"
+    try:
+        found = Share(percent=float(number)) if percent else Share(number=int(number))
+    except ValueError as error:
+        msg = f"{given!r} is neither a number of ids nor a part such as 5%"
+        raise click.BadParameter(msg) from error
+    if found.of(100) < 0:
+        msg = f"{given!r} is negative"
+        raise click.BadParameter(msg)
+    return found
 
 
 def formats(given: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -164,6 +182,13 @@ run_options = chain(
     ),
     option("--refresh", is_flag=True, help="Fetch settled jobs too."),
     option("--strict", is_flag=True, help="Exit 3 when the cluster does not have an id."),
+    option(
+        "--max-failures",
+        type=share,
+        metavar="N|N%",
+        help="Stop, and publish nothing, when more ids fail than this; without it the run goes on to the end.",
+    ),
+    option("--deadline", type=duration, help="Ask for no further id after this time, and publish what is there."),
     option("--batch-size", type=click.IntRange(1), default=1000, show_default=True, help="Ids staged together."),
     option("--keep-snapshots", type=click.IntRange(1), default=3, show_default=True, help="Newest states kept."),
     option(

@@ -15,7 +15,8 @@ from etl.errors import ExitCode, UsageError
 from etl.extract.jobs_file import JobsFile, read_jobs
 from etl.observe.logs import configure
 from etl.pipeline.rehearsal import rehearse
-from etl.pipeline.run import Stop, run
+from etl.pipeline.run import run
+from etl.pipeline.stop import Stop
 from etl.settings import Connection, ConnectionFlags, RunSettings, connection
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def run_settings(given: dict[str, Any], *, source: str | None = None) -> RunSett
         refresh=given["refresh"],
         strict=given["strict"],
         batch_size=given["batch_size"],
+        max_failures=given["max_failures"],
+        deadline_s=given["deadline"],
         keep_snapshots=given["keep_snapshots"],
         keep_hours=given["keep_hours"],
         keep_runs=given["keep_runs"],

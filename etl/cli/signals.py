@@ -6,15 +6,15 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from etl.errors import ExitCode
+from etl.pipeline.stop import StopCause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from etl.pipeline.run import Stop
+    from etl.pipeline.stop import Stop
 
-_EXIT_CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+_CAUSES = {signal.SIGINT: StopCause.INTERRUPTED, signal.SIGTERM: StopCause.TERMINATED}
 
 
 @contextmanager
@@ -22,11 +22,11 @@ def stopping(stop: Stop) -> Iterator[None]:
     """Let the signals request the stop while the block runs."""
 
     def request(number: int, _: FrameType | None) -> None:
-        if stop.event.is_set():
+        if stop.cause in _CAUSES.values():
             raise KeyboardInterrupt
-        stop.request(_EXIT_CODES[signal.Signals(number)])
+        stop.request(_CAUSES[signal.Signals(number)])
 
-    before = {number: signal.signal(number, request) for number in _EXIT_CODES}
+    before = {number: signal.signal(number, request) for number in _CAUSES}
     try:
         yield
     finally:

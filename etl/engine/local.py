@@ -19,13 +19,13 @@ class Work(Protocol[Task_contra, Result_co]):
     """A picklable description of what is done with each task."""
 
     def open(
-        self, stop: Event, advance: Callable[[int], None]
+        self, stop: Event, watch: Callable[[int, int], None]
     ) -> AbstractContextManager[Callable[[Task_contra], Result_co]]:
         """Open what all tasks share, such as connections, and return the function that does one task.
 
         Args:
             stop: set when no further request is to be made.
-            advance: told the number of ids that have got their answers.
+            watch: told the number of ids that have got their answers, and how many of these are failures.
         """
 
 
@@ -34,15 +34,15 @@ class LocalEngine:
 
     Args:
         stop: ends the work early; tasks that are left are still given to it, to be accounted for.
-        advance: told the number of ids that have got their answers.
+        watch: told the number of ids that have got their answers, and how many of these are failures.
     """
 
-    def __init__(self, stop: Event, advance: Callable[[int], None]) -> None:
+    def __init__(self, stop: Event, watch: Callable[[int, int], None]) -> None:
         self._stop = stop
-        self._advance = advance
+        self._watch = watch
 
     def run(self, work: Work[Task, Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """Yield one result a task; tasks are taken one by one, so that they may be many."""
-        with work.open(self._stop, self._advance) as do:
+        with work.open(self._stop, self._watch) as do:
             for task in tasks:
                 yield do(task)

@@ -34,6 +34,9 @@ _OUTCOMES = {
 }
 
 
+_FAILURES = frozenset({AnswerKind.FAILED, AnswerKind.REJECTED})
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchTask:
     """The ids of one batch.
@@ -91,7 +94,7 @@ class BatchWork:
     provenance: Provenance
 
     @contextmanager
-    def open(self, stop: Event, advance: Callable[[int], None]) -> Iterator[Callable[[BatchTask], BatchResult]]:
+    def open(self, stop: Event, watch: Callable[[int, int], None]) -> Iterator[Callable[[BatchTask], BatchResult]]:
         """Open connections; see `etl.engine.local.Work`."""
         with Client(self.connection) as client, Fetcher(client, version=self.version) as fetcher:
 
@@ -99,7 +102,7 @@ class BatchWork:
                 answers: list[Answer] = []
                 for answer in fetcher.fetch(task.ids, stop=stop):
                     answers.append(answer)
-                    advance(1)
+                    watch(1, int(answer.kind in _FAILURES and answer.attempts > 0))
                 return self._stage(task, answers, fetcher.fatal)
 
             yield do

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections import Counter
 from contextlib import closing
@@ -11,14 +12,14 @@ from functools import partial
 from importlib import metadata
 from itertools import islice
 from random import SystemRandom
-from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from etl.engine.local import LocalEngine
-from etl.errors import EtlError, ExitCode, InterruptedRunError
+from etl.errors import EtlError, InterruptedRunError, TerminatedRunError, UnreachableError
 from etl.extract.client import Client
-from etl.extract.cluster import cluster_facts
+from etl.extract.cluster import ClusterFacts, cluster_facts
+from etl.extract.fetch import NOT_ATTEMPTED
 from etl.extract.jobs_file import JobsFile, format_jobs
 from etl.load.layout import new_run_id
 from etl.load.manifest import RunState
@@ -31,6 +32,7 @@ from etl.observe.logs import LOGGER
 from etl.observe.progress import progress
 from etl.pipeline.batch import BatchResult, BatchTask, BatchWork
 from etl.pipeline.spool import Spool
+from etl.pipeline.stop import Stop, StopCause
 from etl.pipeline.summary import RunSummary
 from etl.pipeline.verdict import Verdict, verdict
 from etl.schema.arrow import schema_fingerprint
@@ -46,24 +48,6 @@ if TYPE_CHECKING:
     from etl.settings import Connection, RunSettings
 
 _LOOKUP = 10_000  # ids looked up in the index at once
-
-
-@dataclass(kw_only=True, slots=True)
-class Stop:
-    """Lets a signal end a run in order.
-
-    Attributes:
-        event: set when no further request is to be made.
-        exit_code: that the run then ends with.
-    """
-
-    event: Event = field(default_factory=Event)
-    exit_code: ExitCode = ExitCode.INTERRUPTED
-
-    def request(self, exit_code: ExitCode) -> None:
-        """Ask the run to end."""
-        self.exit_code = exit_code
-        self.event.set()
 
 
 def run(
@@ -94,16 +78,13 @@ def run(
         UnreachableError: nothing answers at the URL, or no Elasticsearch 8.12 or later.
         RefusedError: the credentials are refused.
         OutputError: the dataset cannot be read or written.
-        InterruptedRunError: the stop came before the run had begun.
+        InterruptedRunError: SIGINT came before the run had begun; TerminatedRunError: SIGTERM did.
     """
     stop = stop or Stop()
     started = datetime.now(UTC)
     run_id = new_run_id(started, SystemRandom())
     with Client(connection) as client:
-        facts = cluster_facts(client, stop=stop.event)
-    if stop.event.is_set():
-        msg = "interrupted before the first id was asked for"
-        raise InterruptedRunError(msg)
+        facts = _facts(client, stop)
     provenance = Provenance(
         source=settings.source or facts.uuid or urlsplit(connection.url).netloc,
         schema_fingerprint=schema_fingerprint(),
@@ -144,8 +125,26 @@ def run(
             rejected=rejected,
             inputs=dict(inputs or {}),
         )
-        course.fetch(quiet=quiet)
+        with stop.after(settings.deadline_s):
+            course.fetch(quiet=quiet)
         return course.finish()
+
+
+def _facts(client: Client, stop: Stop) -> ClusterFacts:
+    try:
+        facts = cluster_facts(client, stop=stop.event)
+    except UnreachableError:
+        _end_if_stopped(stop)  # the stop broke off the waiting for an answer
+        raise
+    _end_if_stopped(stop)
+    return facts
+
+
+def _end_if_stopped(stop: Stop) -> None:
+    if stop.cause is not None:
+        kind = TerminatedRunError if stop.cause is StopCause.TERMINATED else InterruptedRunError
+        msg = "stopped before the first id was asked for"
+        raise kind(msg)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -163,11 +162,13 @@ class _Course:
     inputs: dict[str, Any]
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     answered: int = 0
+    attempted: int = 0
     to_fetch: int = 0
     from_dead_runs: int = 0
     adopted: int = 0
     redacted: int = 0
     masked: int = 0
+    failures: int = 0
     refused_fields: set[str] = field(default_factory=set)
     fatal: EtlError | None = None
 
@@ -183,9 +184,21 @@ class _Course:
         )
         LOGGER.info("run %s: %d ids from %s", self.work.run_id, self.requested, self.work.provenance.source)
         with progress(len(self.jobs.requested), "jobs", quiet=quiet) as shown:
-            engine = LocalEngine(self.stop.event, shown.advance)
+
+            def watch(answers: int, failures: int) -> None:
+                shown.advance(answers)
+                self.failures += failures
+                if self.failures > self.most_failures:
+                    self.stop.request(StopCause.FAILURES)
+
+            engine = LocalEngine(self.stop.event, watch)
             for result in engine.run(self.work, self._tasks(shown.advance)):
                 self._take(result)
+
+    @property
+    def most_failures(self) -> float:
+        allowed = self.settings.max_failures
+        return math.inf if allowed is None else allowed.of(self.requested)
 
     def _tasks(self, advance: Any) -> Iterator[BatchTask]:  # noqa: ANN401 - a function of an int
         waiting: list[RequestedId] = []
@@ -223,16 +236,23 @@ class _Course:
         self.records.add(group)
         self.outcomes.update(record.outcome for record in group)
         self.answered += sum(record.http_status is not None for record in group)
+        self.attempted += sum(record.attempts > 0 for record in group)
 
     def _take(self, result: BatchResult) -> None:
         if result.staged is not None:
             self.writer.commit(result.staged)
-        self._note(result.records)
+        self._note(map(self._with_cause, result.records))
         self.rejected.add(result.rejected)
         self.redacted += result.redacted
         self.masked += result.masked
         self.refused_fields |= result.refused_fields
         self.fatal = self.fatal or result.fatal
+
+    def _with_cause(self, record: IdRecord) -> IdRecord:
+        """Say why an id was not asked for: the fetcher knows only that it was told to stop."""
+        if self.stop.cause is None or record.reason != f"{NOT_ATTEMPTED}{StopCause.INTERRUPTED}":
+            return record
+        return replace(record, reason=f"{NOT_ATTEMPTED}{self.stop.cause}")
 
     def finish(self) -> RunSummary:
         """Publish, or say why not; either way leave the record."""
@@ -244,9 +264,9 @@ class _Course:
         end = verdict(
             self.outcomes,
             answered=self.answered,
-            attempted=self.to_fetch,
+            attempted=self.attempted,
             fatal=self.fatal,
-            stopped=self.stop.exit_code if self.stop.event.is_set() else None,
+            stopped=self.stop.cause,
             strict=self.settings.strict,
         )
         if end.publishes:
@@ -301,6 +321,8 @@ class _Course:
                 "refresh": self.settings.refresh,
                 "strict": self.settings.strict,
                 "batch_size": self.settings.batch_size,
+                "max_failures": None if self.settings.max_failures is None else str(self.settings.max_failures),
+                "deadline_s": self.settings.deadline_s,
             },
             counts={
                 "fetched": self.to_fetch,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from etl.errors import ExitCode
 from etl.model import Outcome
+from etl.pipeline.stop import StopCause
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,7 @@ class Verdict:
     problem: str | None = None
 
 
+_SIGNALS = {StopCause.INTERRUPTED: ExitCode.INTERRUPTED, StopCause.TERMINATED: ExitCode.TERMINATED}
 _STAYS = "nothing was published; what was fetched stays staged for the next run"
 
 
@@ -38,7 +40,7 @@ def verdict(
     answered: int,
     attempted: int,
     fatal: EtlError | None,
-    stopped: ExitCode | None,
+    stopped: StopCause | None,
     strict: bool,
 ) -> Verdict:
     """Decide how a run ends.
@@ -46,9 +48,9 @@ def verdict(
     Args:
         outcomes: number of ids by outcome; LOADED counts those that a plan may still find unchanged.
         answered: ids to which the cluster gave an answer of any status.
-        attempted: ids that were to be fetched.
+        attempted: ids for which a request was made.
         fatal: what ended the fetching.
-        stopped: the exit code of the signal that ended it.
+        stopped: why it was ended before the last id.
         strict: whether an id that the cluster does not have counts as a failure.
     """
     total = sum(outcomes.values())
@@ -57,8 +59,11 @@ def verdict(
     )
     if fatal is not None:
         return Verdict(exit_code=fatal.exit_code, publishes=False, problem=f"{fatal}; {_STAYS}")
-    if stopped is not None:
-        return Verdict(exit_code=stopped, publishes=False, problem=f"stopped by a signal; {_STAYS}")
+    if stopped in _SIGNALS:
+        return Verdict(exit_code=_SIGNALS[stopped], publishes=False, problem=f"stopped by a signal; {_STAYS}")
+    if stopped is StopCause.FAILURES:
+        problem = f"{stopped}; {_STAYS}"
+        return Verdict(exit_code=ExitCode.NOTHING_PUBLISHED, publishes=False, problem=problem)
     if total and failed + rejected + invalid == total:
         if attempted and not answered:
             problem = "the cluster answered to no id: is it up, and is the address right? Nothing was published"
@@ -79,6 +84,7 @@ def verdict(
         if count
     ]
     if shares:
-        problem = f"published, but incomplete: {', '.join(shares)}; run again with the failed.txt of this run"
+        why = f" ({stopped})" if stopped is not None else ""
+        problem = f"published, but incomplete: {', '.join(shares)}{why}; run again with the failed.txt of this run"
         return Verdict(exit_code=ExitCode.INCOMPLETE, publishes=True, problem=problem)
     return Verdict(exit_code=ExitCode.OK, publishes=True)

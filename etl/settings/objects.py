@@ -59,6 +59,26 @@ class Connection:
     max_response_bytes: int = 64 * 1024 * 1024
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """A number of ids, or a part of all.
+
+    Attributes:
+        number: of ids; None where it is a part.
+        percent: of all ids; None where it is a number.
+    """
+
+    number: int | None = None
+    percent: float | None = None
+
+    def of(self, total: int) -> float:
+        """Return the number of ids that it is of so many."""
+        return float(self.number) if self.number is not None else total * (self.percent or 0.0) / 100
+
+    def __str__(self) -> str:
+        return f"{self.percent:g}%" if self.number is None else str(self.number)
+
+
 FORMATS = ("parquet", "csv")
 """Formats that the tables can be written in. Parquet is always written: CSV is made of it."""
 
@@ -76,6 +96,8 @@ class RunSettings:
         refresh: fetch settled jobs too.
         strict: ids that the cluster does not have count as a failure.
         batch_size: ids staged together.
+        max_failures: failed and rejected ids beyond which the run ends, publishing nothing; None runs to the end.
+        deadline_s: seconds after which no further id is asked for; None without.
         keep_snapshots: snapshots kept in any case.
         keep_hours: hours for which a superseded snapshot is kept.
         keep_runs: run folders kept.
@@ -90,6 +112,8 @@ class RunSettings:
     refresh: bool = False
     strict: bool = False
     batch_size: int = 1000
+    max_failures: Share | None = None
+    deadline_s: float | None = None
     keep_snapshots: int = 3
     keep_hours: float = 24.0
     keep_runs: int = 400

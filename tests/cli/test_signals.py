@@ -17,12 +17,15 @@ from documents import job
 from etl.errors import ExitCode
 from etl.extract.jobs_file import JobsFile
 from etl.model import RequestedId
-from etl.pipeline.run import Stop, run
+from etl.pipeline.run import run
+from etl.pipeline.stop import Stop, StopCause
 from etl.sandbox.faults import Faults
 from etl.settings import ConnectionFlags, RunSettings, connection
 
 if TYPE_CHECKING:
-    from benches import MakeBench
+    from benches import Bench, MakeBench
+
+    from etl.pipeline.summary import RunSummary
 
 IDS = [f"job-{number:03}" for number in range(60)]
 PATIENCE_S = 60.0  # only a test that fails waits as long
@@ -74,33 +77,90 @@ def test_a_signal_ends_a_run_in_order_and_the_next_one_adopts(
 class Tripwire(dict[str, Any]):
     """Documents that request the stop when one of them is asked for."""
 
-    def __init__(self, documents: dict[str, Any], wire: str, stop: Stop) -> None:
+    def __init__(self, documents: dict[str, Any], wire: str, stop: Stop, cause: StopCause) -> None:
         super().__init__(documents)
-        self._wire, self._stop = wire, stop
+        self._wire, self._stop, self._cause = wire, stop, cause
 
     def __getitem__(self, job_id: str) -> Any:
         if job_id == self._wire:
-            self._stop.request(ExitCode.TERMINATED)
+            self._stop.request(self._cause)
         return super().__getitem__(job_id)
 
     def get(self, job_id: str, default: Any = None) -> Any:
         return self[job_id] if job_id in self else default  # noqa: SIM401 - `get` is what is being defined
 
 
-def test_jobs_adopted_that_nobody_asked_for_are_reported_beside_the_sum(make: MakeBench) -> None:
+def run_until(make: MakeBench, cause: StopCause, wire: str = "b") -> tuple[Bench, RunSummary]:
+    """Run for a, b and c, one after the other, and let the stop be requested when one of them is asked for."""
     stop = Stop()
     names = ["a", "b", "c"]
-    bench = make(Tripwire({name: job(id=name) for name in names}, "b", stop))
+    bench = make(Tripwire({name: job(id=name) for name in names}, wire, stop, cause))
     reached = connection(
         ConnectionFlags(url=bench.sandbox.url),
         {"ELASTICSEARCH_API_KEY": bench.sandbox.api_key},
         limits={"concurrency": 1},
     )
     jobs = JobsFile(requested=tuple(RequestedId(id=name) for name in names), invalid=(), repeats=0)
-    died = run(jobs, reached, RunSettings(output=bench.output, batch_size=1), stop=stop, quiet=True)
+    return bench, run(jobs, reached, RunSettings(output=bench.output, batch_size=1), stop=stop, quiet=True)
+
+
+def test_jobs_adopted_that_nobody_asked_for_are_reported_beside_the_sum(make: MakeBench) -> None:
+    bench, died = run_until(make, StopCause.TERMINATED)
     assert (died.exit_code, died.snapshot) == (ExitCode.TERMINATED, None)
 
     ended = bench.run(ids=["c"])
 
     assert (ended.code, ended.summary["outcomes"]["loaded"]) == (0, 1)
     assert (ended.summary["adopted"], ended.summary["rows"]["sync_jobs"]) == (2, 3)
+
+
+def test_a_deadline_ends_a_run_in_order_and_publishes_what_is_there(make: MakeBench) -> None:
+    bench, ended = run_until(make, StopCause.DEADLINE)
+
+    assert (ended.exit_code, ended.outcomes["loaded"], ended.outcomes["failed"]) == (ExitCode.INCOMPLETE, 2, 1)
+    assert "the run's deadline came first" in str(ended.problem)
+    assert ended.failed_file is not None
+    assert ended.failed_file.read_text() == "c # not_attempted: the run's deadline came first\n"
+    assert sorted(pd.read_parquet(bench.output / "latest" / "sync_jobs")["job_id"]) == ["a", "b"]
+
+
+def test_a_deadline_that_is_over_at_once_leaves_every_id_accounted_for(make: MakeBench) -> None:
+    ended = make({name: job(id=name) for name in IDS}).run("--deadline", "0s")
+
+    assert ended.code in {3, 4}
+    assert sum(ended.summary["outcomes"].values()) == ended.summary["requested"] == len(IDS)
+
+
+def test_a_signal_overrules_a_deadline() -> None:
+    stop = Stop()
+    stop.request(StopCause.DEADLINE)
+    stop.request(StopCause.INTERRUPTED)
+    stop.request(StopCause.FAILURES)
+
+    assert stop.cause is StopCause.INTERRUPTED
+
+
+@pytest.mark.parametrize(("allowed", "code"), [("2", 4), ("3", 3), ("4%", 4), ("50%", 3), (None, 3)])
+def test_too_many_failures_end_a_run_that_publishes_nothing_and_keeps_what_was_staged(
+    make: MakeBench, allowed: str | None, code: int
+) -> None:
+    failing = frozenset(IDS[40:43])
+    bench = make({name: job(id=name) for name in IDS}, faults=Faults(always_fail=failing))
+
+    ended = bench.run(
+        "--max-attempts", "1", "--concurrency", "1", "--batch-size", "10",
+        *([] if allowed is None else ["--max-failures", allowed]),
+    )  # fmt: skip
+
+    assert ended.code == code
+    assert sum(ended.summary["outcomes"].values()) == len(IDS)
+    assert (bench.output / "latest").exists() is (code == 3)
+    if code == 4:
+        assert "--max-failures" in ended.err
+        assert len(list((bench.output / "_staging").glob("*/*/_batch.json"))) >= 4
+        assert bench.run("--max-attempts", "1").summary["rows"]["sync_jobs"] == len(IDS) - len(failing)
+
+
+@pytest.mark.parametrize("wrong", ["x", "-1", "5.5", "%", "-1%"])
+def test_what_is_no_number_of_failures_is_refused(make: MakeBench, wrong: str) -> None:
+    assert make({}).run(f"--max-failures={wrong}").code == 2
