@@ -246,9 +246,7 @@ def _owned(rows: pa.Table, position: int) -> pa.Table:
 
 
 def _patched(rows: pa.Table, patches: Patches) -> pa.Table:
-    """Set `not_found_at` where the cluster first did not have a job after its version was received."""
-    column = rows["not_found_at"]
+    """Set `not_found_at` of the jobs that the plan names; it has looked at what stands there."""
     times = patches.times.take(pc.index_in(rows["job_id"], value_set=patches.job_ids).combine_chunks())
-    due = pc.and_(pc.is_null(column), pc.fill_null(pc.greater_equal(times, rows["fetched_at"]), fill_value=False))
     position = rows.column_names.index("not_found_at")
-    return rows.set_column(position, rows.schema.field(position), pc.if_else(due, times, column))
+    return rows.set_column(position, rows.schema.field(position), pc.coalesce(times, rows["not_found_at"]))

@@ -110,13 +110,10 @@ VALUES = {
 }
 
 
-@given(
-    st.sampled_from(list(VALUES)).flatmap(
-        lambda kind: st.tuples(st.just(kind), st.lists(st.tuples(VALUES[kind], VALUES[kind])))
-    )
-)
-def test_values_are_the_same_as_python_says(case: tuple[pa.DataType, list[tuple[object, object]]]) -> None:
-    kind, pairs = case
+@pytest.mark.parametrize("kind", VALUES, ids=str)
+@given(st.data())
+def test_values_are_the_same_as_python_says(kind: pa.DataType, data: st.DataObject) -> None:
+    pairs = data.draw(st.lists(st.tuples(VALUES[kind], VALUES[kind])))
     old, new = pa.array([old for old, _ in pairs], kind), pa.array([new for _, new in pairs], kind)
     assert same_values(old, new).tolist() == [old == new for old, new in pairs]
 
@@ -125,6 +122,12 @@ def test_sliced_lists_are_compared_by_their_own_values() -> None:
     old = pa.array([["x"], ["a"], None, ["b", "c"]], pa.list_(pa.string())).slice(1)
     new = pa.array([["a"], None, ["b", "d"]], pa.list_(pa.string()))
     assert same_values(old, new).tolist() == [True, True, False]
+
+
+def test_a_list_that_grew_does_not_shift_the_rows_after_it() -> None:
+    old = pa.array([["x", "y"], ["a"], ["b"]], pa.list_(pa.string()))
+    new = pa.array([["x"], ["a"], ["c"]], pa.list_(pa.string()))
+    assert same_values(old, new).tolist() == [False, True, False]
 
 
 def test_rows_out_of_order_stop_the_merge_instead_of_being_lost() -> None:

@@ -8,6 +8,7 @@ from etl.load.layout import Layout
 from etl.load.prune import Retention
 from etl.load.reader import chain_of
 from etl.load.runs import read_runs
+from etl.load.storage import Step
 from tests.load.conftest import HOUR, NOW, Job, Run, contents, expected, published
 
 if TYPE_CHECKING:
@@ -73,6 +74,14 @@ def test_a_run_that_publishes_nothing_prunes_too(storage: TracedStorage, root: P
     names = publish_hourly(storage, 3, Retention(snapshots=1, superseded=timedelta(hours=5)))
     Run(storage, now=NOW + 100 * HOUR, retention=Retention(snapshots=1)).publish([])
     assert snapshots(root) == names[-1:]
+
+
+def test_the_oldest_snapshot_goes_first_so_that_the_chain_stays_whole(storage: TracedStorage, root: Path) -> None:
+    names = publish_hourly(storage, 4, Retention())
+    storage.trace.clear()
+    Run(storage, now=NOW + 100 * HOUR, retention=Retention(snapshots=1)).publish([])
+    gone = [path.name for kind, path, _ in storage.trace if kind is Step.RENAME and path.parent == root / "snapshots"]
+    assert gone == names[:3]
 
 
 def test_the_newest_run_folders_stay(storage: TracedStorage, root: Path) -> None:
