@@ -279,6 +279,8 @@ class _Course:
                 rewrite_rows=partial(redact_rows, exposed=self.settings.exposed),
             )
             return self._summary(end, closed, plan)
+        if end.discards:
+            self.writer.discard()
         closed = self.writer.record(self._record(end, None), RunState.FAILED, now=datetime.now(UTC))
         return self._summary(end, closed, None)
 

@@ -22,11 +22,13 @@ class Verdict:
     Attributes:
         exit_code: of the command.
         publishes: whether what was fetched is published; if not, it stays staged.
+        discards: whether what was staged is dropped: answers of what may be another cluster must not be adopted.
         problem: why the exit code is not 0, with the remedy.
     """
 
     exit_code: ExitCode
     publishes: bool
+    discards: bool = False
     problem: str | None = None
 
 
@@ -72,7 +74,7 @@ def verdict(
         return Verdict(exit_code=ExitCode.NOTHING_PUBLISHED, publishes=False, problem=problem)
     if total and missing == total:
         problem = "the cluster has none of these ids, nothing was published: is this the right cluster?"
-        return Verdict(exit_code=ExitCode.NOTHING_PUBLISHED, publishes=False, problem=problem)
+        return Verdict(exit_code=ExitCode.NOTHING_PUBLISHED, publishes=False, discards=True, problem=problem)
     shares = [
         f"{count} {name}"
         for count, name in (

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
-from etl.jsontext import JsonValue, Members, dump, number_text
+from etl.jsontext import JsonValue, Members, NotJsonError, decode, dump, number_text
 from etl.schema.declare import Kind
 from etl.schema.tables import TABLES
 from etl.scrub import MASK, Masker, is_secret_name
+from etl.transform.convert import CONVERTERS
 from etl.transform.marker import is_marker, marker_for
 from etl.transform.shapes import CONNECTOR_ALIASES
+from etl.transform.unfit import UnfitError
 from etl.transform.withhold import PLAIN_MEMBERS, Withheld, configuration, rebuilt
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ REDACTOR_VERSION = 1
 """Raised when the rules withhold or mask more; published rows are then redacted again."""
 
 _Shape: TypeAlias = "Mapping[str, Any] | Kind | None"
-_TYPED_TEXT = re.compile(r"[\d\s:.,TZtz+-]*|true|false")  # a time, number or boolean as text: no secret
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,23 +94,54 @@ def redact(document: JsonValue, exposed: frozenset[str] = frozenset(), *, plain_
 
 def _withhold(value: JsonValue, exposed: frozenset[str], withheld: Withheld) -> JsonValue:
     """First pass: find each configuration, under `connector`, at top level, under a dotted key or anywhere else."""
+    if isinstance(value, str):
+        return _withhold_in_text(value, exposed, withheld)
     if isinstance(value, list):
-        return [_withhold(item, exposed, withheld) if isinstance(item, dict | list) else item for item in value]
+        return [_withhold(item, exposed, withheld) for item in value]
     if not isinstance(value, dict) or is_marker(value):
         return value
 
     def replace(key: str, inner: JsonValue) -> JsonValue:
-        if _CONFIGURATION.search(key):
-            return configuration(inner, exposed, withheld)
         if _IN_CONFIGURATION.search(key):
             return withheld.replace(inner, name=key, sure=True)
-        return _withhold(inner, exposed, withheld) if isinstance(inner, dict | list) else inner
+        if _CONFIGURATION.search(key):
+            return configuration(inner, exposed, withheld)
+        return _withhold(inner, exposed, withheld)
 
     return rebuilt(value, replace)
 
 
-_CONFIGURATION = re.compile(r"configurations?\Z", re.IGNORECASE)
-_IN_CONFIGURATION = re.compile(r"configurations?\.", re.IGNORECASE)  # a literal key such as connector.configuration.x
+# `configuration`, `connector.configuration`, `connectorConfig`, `configuration_backup`, ...
+_CONFIGURATION = re.compile(r"config(?:uration)?s?(?![a-z])", re.IGNORECASE)
+_IN_CONFIGURATION = re.compile(r"config(?:uration)?s?\..", re.IGNORECASE)  # a key such as connector.configuration.x
+
+
+def _withhold_in_text(value: str, exposed: frozenset[str], withheld: Withheld) -> str:
+    """Withhold the configurations of a document that stands as JSON in a text."""
+    inner = _json_in(value) if "onfig" in value or "ONFIG" in value else None
+    if inner is None:
+        return value
+    clean = _withhold(inner, exposed, withheld)
+    return value if dump(clean) == dump(inner) else dump(clean)
+
+
+def _fits(kind: Kind, value: str) -> bool:
+    """Tell whether a text becomes a cell of that kind: a time, a number or a boolean is no secret."""
+    try:
+        CONVERTERS[kind](value)
+    except UnfitError:
+        return False
+    return True
+
+
+def _json_in(value: str) -> JsonValue:
+    """Return the object or array that a text is the JSON of; None where it is none."""
+    if value.lstrip()[:1] not in {"{", "["}:
+        return None
+    try:
+        return decode(value.encode("utf-8", "surrogatepass"))
+    except NotJsonError:
+        return None
 
 
 class _Masking:
@@ -142,10 +174,13 @@ class _Masking:
         return value
 
     def _string(self, value: str, shape: _Shape) -> str:
-        if isinstance(shape, Kind) and (shape in {Kind.STRING, Kind.STRINGS} or _TYPED_TEXT.fullmatch(value)):
+        if isinstance(shape, Kind) and (shape in {Kind.STRING, Kind.STRINGS} or _fits(shape, value)):
             return value
-        masked = self._masker.text(value)
-        self.count += masked != value
+        inner = _json_in(value)
+        before = self.count
+        clean = None if inner is None else self.walk(inner, None)
+        masked = self._masker.text(dump(clean) if self.count > before else value)
+        self.count = before + (masked != value)
         return masked
 
     def _members(self, members: dict[str, Any], shape: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,7 +233,7 @@ class _Masking:
 
     def _conceal_member(self, key: str, value: JsonValue) -> JsonValue:
         # In a configuration a mask would be taken for a value and withheld the next time: a marker stays.
-        if value is not None and (_CONFIGURATION.search(key) or _IN_CONFIGURATION.search(key)):
+        if value is not None and _CONFIGURATION.search(key):
             self.count += not is_marker(value)
             return marker_for(value)
         return self._conceal(value)

@@ -83,13 +83,29 @@ class Withheld:
         if value is None or is_marker(value):
             return value
         self.count += 1
+        for key in _keys(value):
+            self.remember(key, sure=False)
         for inner, leaf in leaves(value, name):
             named = sure or is_secret_name(inner, field=True)
             if isinstance(leaf, str):
                 self.remember(leaf, sure=named)
             elif named and isinstance(leaf, int | float | msgspec.Raw) and not isinstance(leaf, bool):
-                self.secrets.add(number_text(leaf))
+                self.secrets.update(_number_texts(leaf))
         return marker_for(value)
+
+
+def _number_texts(value: float | msgspec.Raw) -> set[str]:
+    """Return a number as JSON writes it, whole or as a float."""
+    written = number_text(value)
+    return {written, written.removesuffix(".0"), f"{written}.0"} if written.removesuffix(".0").isdigit() else {written}
+
+
+def _keys(value: JsonValue) -> list[str]:
+    """Return the keys inside a value."""
+    if isinstance(value, dict):
+        pairs = [*value.items(), *(value.earlier if isinstance(value, Members) else ())]
+        return [found for key, inner in pairs for found in (key, *_keys(inner))]
+    return [key for inner in value for key in _keys(inner)] if isinstance(value, list) else []
 
 
 def leaves(value: JsonValue, name: str) -> list[tuple[str, JsonValue]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import shutil
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from etl.sandbox.server import Sandbox
 
 _CHILD = Path(__file__).with_name("killed_run.py")
-_ARGUMENTS = ["run", "jobs.txt", "-q", "--batch-size", "4", "--keep-snapshots", "1", "--keep-hours", "0",
+_ARGUMENTS = ["run", "jobs.txt", "-q", "--batch-size", "2", "--keep-snapshots", "1", "--keep-hours", "0",
               "--keep-runs", "2"]  # fmt: skip
 State = dict[str, list[dict[str, Any]]]
 
@@ -111,8 +112,8 @@ class Killing:
     def points(self, number: int, seed: int) -> list[int]:
         """Choose changes on disk, spread over the whole run, the same for a seed."""
         chosen = random.Random(seed)  # noqa: S311 - chosen to be repeatable
-        width = self.steps / number
-        return sorted({1 + min(int((n + chosen.random()) * width), self.steps - 1) for n in range(number)})
+        ends = [n * self.steps // number for n in range(number + 1)]
+        return [chosen.randint(first + 1, last) for first, last in itertools.pairwise(ends) if last > first]
 
     def survive(self, point: int, folder: Path) -> str:
         """Kill a run at a point; return what readers saw: "before" or "after"."""
