@@ -49,6 +49,20 @@ def share(given: str | Share) -> Share:
     return found
 
 
+def mode(given: str | int) -> int:
+    """Read permissions, written in octal; the owner must be able to read and write."""
+    if isinstance(given, int):
+        return given
+    try:
+        found = int(given, 8)
+    except ValueError:
+        found = -1
+    if not 0 <= found <= 0o777 or found & 0o600 != 0o600:  # noqa: PLR2004 - bits
+        msg = f"{given!r} are no permissions of a file that its owner can write: write them like 0640"
+        raise click.BadParameter(msg)
+    return found
+
+
 def formats(given: str | tuple[str, ...]) -> tuple[str, ...]:
     """Read the names of formats."""
     chosen = names(given)
@@ -160,6 +174,13 @@ run_options = chain(
         default="parquet",
         show_default=True,
         help="Formats of the tables, parquet or parquet,csv; those that the dataset has stay.",
+    ),
+    option(
+        "--output-mode",
+        type=mode,
+        metavar="MODE",
+        help="Permissions of new files for readers, such as 0640; without it the umask decides. Records of runs and "
+        "staged batches are always private.",
     ),
     option(
         "--csv-raw",

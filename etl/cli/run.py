@@ -67,6 +67,7 @@ def run_settings(given: dict[str, Any], *, source: str | None = None) -> RunSett
         output=Path(given["output"]),
         formats=given["formats"],
         csv_raw=given["csv_raw"],
+        output_mode=given["output_mode"],
         exposed=frozenset(given["expose"]),
         settle_s=given["settle"],
         refresh=given["refresh"],

@@ -152,9 +152,12 @@ class Storage:
 
     Attributes:
         layout: the paths of the dataset.
+        mode: permissions of new files that readers use, such as 0o640, and of their folders; None leaves them to the
+            umask.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, mode: int | None = None) -> None:
+        self.mode = mode
         self.layout = Layout(Path(os.path.abspath(root)))  # noqa: PTH100 - resolve() would follow a linked root
 
     @contextmanager
@@ -176,6 +179,8 @@ class Storage:
         self.make_folder(path.parent, private=private and path.parent != self.layout.root)
         with self.step(Step.MAKE_FOLDER, path):
             path.mkdir(mode=0o700 if private else 0o777, exist_ok=True)
+            if self.mode is not None and not private:
+                path.chmod(self.mode | (self.mode & 0o444) >> 2)  # who may read may enter
         self.sync_folder(path.parent)
 
     def create(self, path: Path, *, private: bool = False) -> NewFile:
@@ -187,7 +192,10 @@ class Storage:
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         with self.step(Step.CREATE, path):
-            return NewFile(self, path, os.open(path, flags, 0o600 if private else 0o666))
+            descriptor = os.open(path, flags, 0o600 if private else 0o666)
+            if self.mode is not None and not private:
+                os.fchmod(descriptor, self.mode)
+            return NewFile(self, path, descriptor)
 
     def write_file(self, path: Path, content: bytes, *, private: bool = False) -> Written:
         """Write a whole new file and flush it to disk."""

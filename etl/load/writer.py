@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from etl.errors import UsageError
 from etl.load.build import Limits, RewriteRows, SnapshotOptions
-from etl.load.csv_form import FORMAT as CSV
 from etl.load.index import INDEX_COLUMNS, JobIndex, build_index, published_index
 from etl.load.lock import DatasetLock
 from etl.load.manifest import Origin, RunManifest, RunState, SnapshotManifest
@@ -27,6 +26,7 @@ from etl.load.recover import Recovered, recover
 from etl.load.runs import RunRecord, rechecks, write_run
 from etl.load.staging import Batch, StagedSummary, commit_batch, open_batch, remove_batches, sweep
 from etl.schema.arrow import SCHEMA_VERSION
+from etl.settings import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
     from etl.load.storage import Storage
     from etl.model import Provenance
-
-FORMATS = (FORMAT, CSV)
-"""The formats that a dataset can have. Parquet is always one: the others are made of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

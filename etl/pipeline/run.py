@@ -113,7 +113,11 @@ def run(
     )
     records: Spool[IdRecord] = Spool()
     rejected: Spool[bytes] = Spool()
-    with closing(records), closing(rejected), Writer.open(Storage(work.output), opening) as writer:
+    with (
+        closing(records),
+        closing(rejected),
+        Writer.open(Storage(work.output, mode=settings.output_mode), opening) as writer,
+    ):
         course = _Course(
             jobs=jobs,
             work=work,

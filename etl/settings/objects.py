@@ -90,6 +90,7 @@ class RunSettings:
     Attributes:
         output: folder of the dataset.
         formats: of the tables' files; added to those that the dataset has.
+        output_mode: permissions of new files that readers use, such as 0o640; None leaves them to the umask.
         csv_raw: write texts in CSV as they are; else what a spreadsheet would run as a formula is made harmless.
         exposed: configuration fields whose values may be shown.
         settle_s: seconds after its latest time from which a final job is not fetched again.
@@ -106,6 +107,7 @@ class RunSettings:
 
     output: Path
     formats: tuple[str, ...] = ("parquet",)
+    output_mode: int | None = None
     csv_raw: bool = False
     exposed: frozenset[str] = frozenset()
     settle_s: float = 3600.0

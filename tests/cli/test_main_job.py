@@ -258,3 +258,25 @@ def test_the_demo_with_faults_ends_well(tmp_path: Path) -> None:
     ended = etl("demo", "--faults", "--jobs", "40", "--json", "--output", str(tmp_path / "out"))
 
     assert (ended.code, ended.summary["outcomes"]["loaded"]) == (0, 40)
+
+
+def test_records_and_staged_batches_are_private_and_the_mode_of_the_tables_can_be_chosen(make: MakeBench) -> None:
+    bench = make({"a": job(id="a"), "b": job(id="b", status="in_progress")})
+
+    assert bench.run("--output-mode", "0640").code == 0
+
+    permissions = {
+        str(path.relative_to(bench.output)).split("/")[0]: oct(path.stat().st_mode & 0o777)
+        for folder in ("runs", "snapshots")
+        for path in (bench.output / folder).rglob("*")
+        if path.is_file()
+    }
+    assert permissions == {"runs": "0o600", "snapshots": "0o640"}
+    folders = {oct(path.stat().st_mode & 0o777) for path in (bench.output / "snapshots").rglob("*") if path.is_dir()}
+    assert folders == {"0o750"}
+    assert oct((bench.output / "runs").stat().st_mode & 0o777) == "0o700"
+
+
+@pytest.mark.parametrize("wrong", ["rw", "0999", "0400", "01777"])
+def test_what_are_no_permissions_is_refused(make: MakeBench, wrong: str) -> None:
+    assert make({}).run("--output-mode", wrong).code == 2
