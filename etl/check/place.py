@@ -1,0 +1,143 @@
+"""The output folder itself: what `latest` leads to, what does not belong, what dead runs left, the lock file."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 - msgspec resolves the types of the fields at run time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from etl.check.findings import Findings, Kind
+from etl.errors import OutputError
+from etl.load.layout import TMP, Layout, is_run_id, is_unfinished
+from etl.load.manifest import RunState
+from etl.load.pointer import read_pointer
+from etl.load.runs import read_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class _Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run leaves in the lock file."""
+
+    run: str
+    host: str
+    pid: int
+    since: datetime
+
+
+def listing(folder: Path) -> list[Path]:
+    """Return what is in a folder, by name; nothing where there is none.
+
+    Raises:
+        OutputError: the folder cannot be read.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        msg = f"{folder}: cannot be read: {error.strerror}; give this account the right to, or restore the folder"
+        raise OutputError(msg) from error
+
+
+def run_ids(folder: Path) -> list[str]:
+    """Return the names in snapshots/ or runs/ that are run ids, the oldest first.
+
+    Raises:
+        OutputError: the folder cannot be read.
+    """
+    return [path.name for path in listing(folder) if is_run_id(path.name)]
+
+
+def without_prefix(error: OutputError, path: Path) -> str:
+    """Return the message of an error without the path that it begins with, which a finding names by itself."""
+    return str(error).removeprefix(f"{path}: ")
+
+
+def published(layout: Layout, findings: Findings) -> str | None:
+    """Return what `latest` names, if that is a snapshot that is there.
+
+    Raises:
+        OutputError: nothing was ever published here.
+    """
+    snapshots = run_ids(layout.snapshots)
+    newest = f"link it to {_name(layout, snapshots[-1])}" if snapshots else "restore the dataset from a backup"
+    if layout.pointer.exists() and layout.link.is_symlink():
+        detail = f"stands beside {layout.pointer.name}, and only one of them should; the next run settles it"
+        findings.add(Kind.POINTER, layout.link, detail)
+    try:
+        run_id = read_pointer(layout.root)
+    except OutputError as error:
+        path = layout.pointer if layout.pointer.exists() else layout.link
+        findings.add(Kind.POINTER, path, without_prefix(error, path))
+        return None
+    if run_id is None:
+        if not any(_was_published(layout, name) for name in snapshots):
+            msg = f"{layout.root}: no dataset is published here; make one with `etl run` or, to try, `etl demo`"
+            raise OutputError(msg)
+        findings.add(Kind.POINTER, layout.link, f"is not there, though snapshots were published; {newest}")
+        return None
+    if run_id not in snapshots:
+        path = layout.pointer if layout.pointer.exists() else layout.link
+        findings.add(Kind.POINTER, path, f"names {_name(layout, run_id)}, which is not there; {newest}")
+        return None
+    return run_id
+
+
+def _name(layout: Layout, run_id: str) -> str:
+    return layout.snapshot(run_id).relative_to(layout.root).as_posix()
+
+
+def _was_published(layout: Layout, run_id: str) -> bool:
+    try:
+        return read_run(layout, run_id).state is RunState.PUBLISHED
+    except OutputError:
+        return False
+
+
+def look_around(layout: Layout, findings: Findings) -> None:
+    """Note what is no part of the dataset, and what runs left that died.
+
+    Raises:
+        OutputError: a folder cannot be read.
+    """
+    parts = {layout.link, layout.pointer, layout.snapshots, layout.runs, layout.staging, layout.lock}
+    fresh = {path.with_name(f".{path.name}{TMP}") for path in (layout.link, layout.pointer)}
+    for path in listing(layout.root):
+        if path in fresh:
+            findings.add(Kind.LEFTOVER, path, "left by a run that died; the next run removes it")
+        elif path not in parts:
+            findings.add(Kind.FOREIGN, path, "is no part of the dataset; better kept elsewhere")
+    for folder in (layout.snapshots, layout.runs, layout.staging):
+        for path in listing(folder):
+            if is_unfinished(path.name):
+                findings.add(Kind.LEFTOVER, path, "unfinished, by a run that died or still works; the next removes it")
+            elif not is_run_id(path.name):
+                findings.add(Kind.FOREIGN, path, "is no part of the dataset; better kept elsewhere")
+            elif folder == layout.staging:
+                detail = (
+                    "fetched, not yet published, by a run that died or still works; the next one takes it or drops it"
+                )
+                findings.add(Kind.LEFTOVER, path, detail)
+    _check_lock(layout.lock, findings)
+
+
+def _check_lock(path: Path, findings: Findings) -> None:
+    if not path.exists():
+        return
+    remedy = "remove it while no run works"
+    if not path.is_file():
+        findings.add(Kind.LOCK, path, f"is no file, so no run can lock it; {remedy}")
+        return
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return  # some systems let nobody read what a run has locked
+    if not content.strip():
+        return
+    try:
+        msgspec.json.decode(content, type=_Holder)
+    except (msgspec.MsgspecError, UnicodeError):
+        findings.add(Kind.LOCK, path, f"does not hold the name of a run; {remedy}")
