@@ -38,12 +38,6 @@ class UsageError(EtlError):
     exit_code = ExitCode.USAGE
 
 
-class NothingPublishedError(EtlError):
-    """The run ended in order, but nothing it fetched may be published."""
-
-    exit_code = ExitCode.NOTHING_PUBLISHED
-
-
 class UnreachableError(EtlError):
     """The cluster does not answer, or what answers is no Elasticsearch 8.12 or later."""
 

@@ -13,7 +13,7 @@ from etl.errors import EtlError, ExitCode
 from etl.observe.logs import LOGGER, printable
 from etl.scrub import text as masked
 
-_COMMANDS = {
+COMMANDS = {
     "run": "Fetch sync jobs and publish them as tables: the main job.",
     "demo": "Try the whole way on made-up data, without a cluster.",
     "sandbox": "Serve a stand-in Elasticsearch on this machine, for trying and testing.",
@@ -27,11 +27,11 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
         """Return the names in the order of use."""
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's interface
         """Import and return a command."""
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"etl.cli.{cmd_name}").command
         return command
@@ -39,7 +39,7 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's interface
         """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 def _version() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,6 +24,8 @@ from etl.sandbox.faults import Faults
 from etl.settings import ConnectionFlags, RunSettings, connection
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from benches import Bench, MakeBench
 
     from etl.pipeline.summary import RunSummary
@@ -72,6 +75,25 @@ def test_a_signal_ends_a_run_in_order_and_the_next_one_adopts(
     assert sorted(pd.read_parquet(bench.output / "latest" / "sync_jobs")["job_id"]) == IDS
     attempts = pd.read_parquet(bench.output / "runs" / again.summary["run_id"] / "outcomes.parquet").set_index("id")
     assert (attempts["attempts"] == 0).sum() == len(staged)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_before_the_first_id_ends_the_run_without_a_record(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    (tmp_path / "jobs.txt").write_text("a")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        command = [sys.executable, "-m", "etl", "run", "jobs.txt", "--url", url, "--read-timeout", "300ms"]
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as child:
+            connection, _ = silent.accept()
+            child.send_signal(number)
+            _, err = child.communicate(timeout=PATIENCE_S)
+        connection.close()
+
+    assert child.returncode == code
+    assert err.endswith("etl: stopped before the first id was asked for\n")
+    assert not (tmp_path / "output").exists()
 
 
 class Tripwire(dict[str, Any]):
