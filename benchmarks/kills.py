@@ -37,7 +37,7 @@ def main() -> None:
         points = killing.points(given.kills, given.seed)
         for _, state in survive_all(killing, points, Path(folder)):
             seen[state] += 1
-    print(  # noqa: T201 - what the command is for
+    print(
         f"{seen.total()} kills survived of {len(points)}, over {killing.steps} changes on disk: readers saw the state "
         f"before {seen['before']} times and the state after {seen['after']} times; {time.monotonic() - started:.0f} s"
     )

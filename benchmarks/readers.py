@@ -32,7 +32,7 @@ def main() -> None:
         for name in counted:
             counted[name] += seen[name]
         total = counted["plain"] + counted["open_dataset"]
-    print(  # noqa: T201 - what the command is for
+    print(
         f"{total:,} reads during {publishes:,} publishes: {counted['open_dataset']:,} by open_dataset, "
         f"{counted['open_dataset mixed']} mixed; {counted['plain']:,} plain, {counted['plain mixed']} mixed, "
         f"{counted['plain repeated']} to be repeated; {time.monotonic() - started:.0f} s"
