@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from etl.settings import Connection
 
 _CHUNK_BYTES: Final = 64 * 1024
+_ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip"})  # one layer: two make a terabyte of a megabyte
 
 
 class Client:
@@ -147,6 +148,10 @@ class Client:
     def _body(self, answer: requests.Response) -> bytes:
         """Read the body, decoded, piece by piece, so that what unpacks to gigabytes ends at the limit."""
         limit = self.connection.max_response_bytes
+        if answer.headers.get("Content-Encoding", "").strip().lower() not in _ENCODINGS:
+            answer.close()
+            msg = f"{self._host}: the answer is packed in a way that was not asked for"
+            raise NoAnswerError(msg, answer.status_code)
         pieces: list[bytes] = []
         size = 0
         while piece := answer.raw.read(_CHUNK_BYTES, decode_content=True):

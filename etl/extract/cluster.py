@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 OLDEST = (8, 12)
 """The first version with connector sync jobs in its API."""
 
+_OK = 200
 _FORBIDDEN = 403
 
 
@@ -95,14 +96,13 @@ def _look(client: Client, expires_at: float) -> _Look:
         return _Look(error=UnreachableError(said), again=True, retry_after=response.headers.get("Retry-After"))
     if response.status == _FORBIDDEN:
         return _Look(response=response)
-    return _Look(response=response, error=fatal_error(response, envelope, who))
+    # A page of something in between hides the identity of the cluster, by which a dataset knows its source.
+    hides = response.status == _OK and not isinstance(_json(response.body), dict)
+    return _Look(response=response, error=fatal_error(response, envelope, who), again=hides)
 
 
 def _facts(body: bytes) -> ClusterFacts:
-    try:
-        value = jsontext.decode(body)
-    except jsontext.NotJsonError:
-        return ClusterFacts()
+    value = _json(body)
     root = value if isinstance(value, dict) else {}
     version = root.get("version")
     build = version if isinstance(version, dict) else {}
@@ -112,6 +112,14 @@ def _facts(body: bytes) -> ClusterFacts:
         version=_text(build.get("number")),
         build_flavor=_text(build.get("build_flavor")),
     )
+
+
+def _json(body: bytes) -> jsontext.JsonValue:
+    """Decode a body; None where it is no JSON."""
+    try:
+        return jsontext.decode(body)
+    except jsontext.NotJsonError:
+        return None
 
 
 def _text(value: object) -> str | None:

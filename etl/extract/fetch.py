@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Final, Self
 
 from etl.errors import EtlError, UnreachableError
 from etl.extract.answers import Verdict, judge, judge_error
+from etl.extract.pressure import Pressure, Sign
 from etl.extract.reasons import MAX_REASON, one_line
 from etl.extract.refusals import asker
-from etl.extract.retry import RetryPolicy, Surroundings, Tried, persist, policy_of
+from etl.extract.retry import RetryPolicy, Surroundings, Tried, persist, policy_of, retry_after_seconds
 from etl.model import Answer, AnswerKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from threading import Event
     from types import TracebackType
 
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
 NOT_ATTEMPTED: Final = "not_attempted: "
 """How the reason of an id that was not asked for begins; the cause follows."""
 
+_INTERRUPTED = "interrupted"
 _NAP_SLICE_S = 0.2  # a wait ends for one of three causes, and an event tells of one only
 _WINDOW = 2  # ids under way or answered and not yet taken, for each thread: no thread waits, and memory is bounded
 _OUTAGE_ROUNDS = 3
 _OUTAGE_LEAST = 20
+_PUSHING_BACK = frozenset({429, 503})
+_TAKEN = frozenset({AnswerKind.DOCUMENT, AnswerKind.NOT_FOUND})
 
 
 class Fetcher:
@@ -43,6 +47,7 @@ class Fetcher:
     Attributes:
         fatal: the error that ends the run, once there is one: credentials refused, wrong address, an outage. From
             then on no id is asked for.
+        pressure: the gate that every request passes; its limit is the number of requests that may be under way now.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class Fetcher:
         self._policy = policy or policy_of(client.connection)
         self._world = world or Surroundings()
         concurrency = client.connection.concurrency
+        self.pressure = Pressure(concurrency, self._world.clock)
         self._window = _WINDOW * concurrency
         self._outage_after = max(_OUTAGE_LEAST, _OUTAGE_ROUNDS * concurrency)
         self._unanswered = 0
@@ -134,7 +140,7 @@ class Fetcher:
     def _halted(self, stop: Event) -> str | None:
         if self.fatal is not None:
             return str(self.fatal)
-        return "interrupted" if stop.is_set() or self._closed.is_set() else None
+        return _INTERRUPTED if stop.is_set() or self._closed.is_set() else None
 
     def _nap(self, seconds: float, stop: Event) -> bool:
         """Wait; true where the wait is broken off."""
@@ -147,28 +153,44 @@ class Fetcher:
         return True
 
     def _ask(self, job_id: str, stop: Event) -> Answer:
-        cause = self._halted(stop)
-        if cause is not None:
-            return self._not_attempted(job_id, cause)
+        turn = _Turn(self.pressure, lambda: self._halted(stop) is not None)
         statuses: list[int] = []
 
         def once(expires_at: float) -> Verdict:
-            verdict = self._attempt(job_id, expires_at)
+            turn.until = expires_at
+            verdict = self._attempt(job_id, turn, expires_at)
             if verdict.status is not None:
                 statuses.append(verdict.status)
             return verdict
 
-        tried = persist(once, self._policy, nap=lambda seconds: self._nap(seconds, stop), world=self._world)
+        def nap(seconds: float) -> bool:
+            return self._nap(seconds, stop) or not (turn.begin() or self._halted(stop) is None)
+
+        with turn:
+            if not turn.begin():  # before the first attempt, with which the time of the id begins
+                return self._not_attempted(job_id, self._halted(stop) or _INTERRUPTED)
+            tried = persist(once, self._policy, nap=nap, world=self._world)
         if tried.last.fatal is not None:
             self._end_with(tried.last.fatal)
         return self._answer(job_id, tried, statuses[-1] if statuses else None)
 
-    def _attempt(self, job_id: str, expires_at: float) -> Verdict:
+    def _attempt(self, job_id: str, turn: _Turn, expires_at: float) -> Verdict:
+        began = self._world.clock()
         try:
             response = self._client.get_job(job_id, expires_at=expires_at)
         except EtlError as error:
-            return judge_error(error, self._who)
-        return judge(job_id, response, self._who)
+            verdict = judge_error(error, self._who)
+        else:
+            verdict = judge(job_id, response, self._who)
+        turn.end(_sign_of(verdict), took_s=self._world.clock() - began, pause_s=self._pause_s(verdict))
+        return verdict
+
+    def _pause_s(self, verdict: Verdict) -> float:
+        """Return for how long the cluster asks to be left alone; 0 where it does not, or for longer than we wait."""
+        if verdict.retry_after is None:
+            return 0.0
+        seconds = retry_after_seconds(verdict.retry_after, self._world.now()) or 0.0
+        return seconds if seconds <= self._policy.retry_after_cap_s else 0.0
 
     def _answer(self, job_id: str, tried: Tried[Verdict], status: int | None) -> Answer:
         last = tried.last
@@ -190,3 +212,44 @@ class Fetcher:
     def _not_attempted(self, job_id: str, cause: str) -> Answer:
         reason = one_line(f"{NOT_ATTEMPTED}{cause}", self._client.mask)
         return Answer(id=job_id, kind=AnswerKind.FAILED, reason=reason, fetched_at=self._world.now())
+
+
+class _Turn:
+    """The place of one id among the requests under way: taken before each request, given back after it.
+
+    Used as a context, so that a defect in the midst of a request leaves no place taken.
+
+    Attributes:
+        until: when the time of the id is over; None before its first request.
+    """
+
+    def __init__(self, pressure: Pressure, halted: Callable[[], bool]) -> None:
+        self.until: float | None = None
+        self._pressure = pressure
+        self._halted = halted
+        self._round: int | None = None
+
+    def begin(self) -> bool:
+        """Wait for a place; false where the fetching is halted, or the time of the id is over."""
+        self._round = self._pressure.enter(self._halted, until=self.until)
+        return self._round is not None
+
+    def end(self, sign: Sign, *, took_s: float = 0.0, pause_s: float = 0.0) -> None:
+        """Give the place back, where there is one."""
+        if self._round is not None:
+            self._pressure.leave(self._round, sign, took_s=took_s, pause_s=pause_s)
+            self._round = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end(Sign.NONE)
+
+
+def _sign_of(verdict: Verdict) -> Sign:
+    if verdict.status in _PUSHING_BACK:
+        return Sign.PUSHED_BACK
+    return Sign.TAKEN if verdict.kind in _TAKEN else Sign.NONE

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from etl.settings import Connection
 
 
+BASE_S = 0.5
+CAP_S = 20.0
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryPolicy:
     """How long and how often one request is repeated.
@@ -33,8 +37,8 @@ class RetryPolicy:
     max_attempts: int = 6
     deadline_s: float = 300.0
     retry_after_cap_s: float = 60.0
-    base_s: float = 0.5
-    cap_s: float = 20.0
+    base_s: float = BASE_S
+    cap_s: float = CAP_S
 
 
 def policy_of(connection: Connection) -> RetryPolicy:
@@ -43,6 +47,8 @@ def policy_of(connection: Connection) -> RetryPolicy:
         max_attempts=connection.max_attempts,
         deadline_s=connection.id_deadline_s,
         retry_after_cap_s=connection.retry_after_cap_s,
+        base_s=BASE_S,  # not left to the defaults, so that a rehearsal of faults may wait less
+        cap_s=CAP_S,
     )
 
 
@@ -84,8 +90,12 @@ def next_step(
     longest = min(policy.cap_s, policy.base_s * 2.0 ** min(attempt - 1, 60))
     wait_s = max(longest * jitter, retry_after_s or 0.0)
     if elapsed_s + wait_s >= policy.deadline_s:
-        return NextStep(gives_up=f"the deadline of {policy.deadline_s:g} s comes before the next attempt")
+        return _too_late(policy)
     return NextStep(wait_s=wait_s)
+
+
+def _too_late(policy: RetryPolicy) -> NextStep:
+    return NextStep(gives_up=f"the deadline of {policy.deadline_s:g} s comes before the next attempt")
 
 
 def retry_after_seconds(value: str | None, now: datetime) -> float | None:
@@ -165,7 +175,8 @@ def persist(
     Args:
         once: makes one attempt that ends by the time given, on the clock of `world`.
         policy: the limits.
-        nap: waits for so many seconds; true where the wait was broken off, then no attempt follows.
+        nap: waits for so many seconds, or longer where it must; true where the wait was broken off, then no attempt
+            follows. None follows either where the deadline has passed.
         world: clock, time and chance.
     """
     course = _Course(once, policy, nap, world)
@@ -225,3 +236,5 @@ class _Course(Generic[T]):
     def sleep(self, seconds: float) -> None:
         if self._nap(seconds):
             self.step = NextStep(gives_up="interrupted before the next attempt")
+        elif self._world.clock() >= self.started + self._policy.deadline_s:
+            self.step = _too_late(self._policy)

@@ -255,9 +255,10 @@ def test_silence_ends_with_the_read_timeout(server: ScriptedServer, connect: Cal
         drip(CHUNKED, b"1\r\n \r\n"),
         drip(CHUNKED + b"ffff\r\n", b" "),
         drip(HEAD + b"Connection: close\r\n\r\n", b" "),
+        drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
         silence,
     ],
-    ids=["status line", "head", "body", "chunks", "one chunk", "body without length", "silence"],
+    ids=["status line", "head", "body", "chunks", "one chunk", "body without length", "no answer but 100", "silence"],
 )
 def test_an_answer_that_trickles_ends_at_the_deadline_although_no_read_times_out(
     server: ScriptedServer, connect: Callable[..., Client], step: Step
@@ -347,6 +348,18 @@ def test_a_compressed_answer_is_unpacked_only_up_to_the_limit(
     finally:
         tracemalloc.stop()
     assert peak < 100 * 1024 * 1024
+
+
+@pytest.mark.parametrize("encoding", ["gzip, gzip", "deflate", "br", "zstd", "gzip,identity"])
+def test_an_answer_packed_in_a_way_that_was_not_asked_for_is_not_unpacked(
+    server: ScriptedServer, connect: Callable[..., Client], encoding: str
+) -> None:
+    packed = gzip.compress(gzip.compress(b"{}"))
+    server.on_job("a", reply(200, packed, {"Content-Encoding": encoding}), reply(200, job("a")))
+    client = connect(server.url)
+    with pytest.raises(NoAnswerError, match="not asked for"):
+        client.get_job("a")
+    assert client.get_job("a").status == 200
 
 
 @pytest.fixture(scope="module")

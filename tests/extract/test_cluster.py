@@ -51,6 +51,13 @@ def test_what_passes_is_asked_again(look: Callable[..., ClusterFacts], server: S
     assert server.counts["/"] == 3
 
 
+def test_a_page_of_something_in_between_hides_no_identity(
+    look: Callable[..., ClusterFacts], server: ScriptedServer
+) -> None:
+    assert look(reply(200, b"<html>"), reply(200, b""), reply(200, ROOT)).uuid == "uuid-1"
+    assert server.counts["/"] == 3
+
+
 @pytest.mark.parametrize("number", ["7.17.9", "8.11.4", "8.4.0"])
 def test_a_version_without_the_api_is_named(look: Callable[..., ClusterFacts], number: str) -> None:
     with pytest.raises(UnreachableError, match=rf"Elasticsearch {number}.*8\.12"):

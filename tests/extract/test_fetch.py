@@ -272,9 +272,9 @@ def test_refused_credentials_end_the_fetching_and_every_id_is_accounted_for(
 
 
 def test_a_fatal_answer_ends_the_waits_of_other_ids(server: ScriptedServer, fetcher_of: Callable[..., Fetcher]) -> None:
-    waits = threading.Event()
-    server.on_job("slow", then_set(reply(503, b"", {"Retry-After": "59"}), waits))
-    server.on_job("bad", after(waits, UNAUTHORISED))
+    waits, asked = threading.Event(), threading.Event()
+    server.on_job("slow", after(asked, then_set(reply(503, b"", {"Retry-After": "59"}), waits)))
+    server.on_job("bad", then_set(after(waits, UNAUTHORISED), asked))
     fetcher = fetcher_of(server.url)
     answers = fetch(fetcher, "slow", "bad")
     assert isinstance(fetcher.fatal, RefusedError)
