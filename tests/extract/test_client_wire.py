@@ -18,19 +18,20 @@ import requests
 import requests_mock
 import trustme
 import urllib3
+from servers import drip, raw, reply, reset, silence
 
 from etl.errors import UnreachableError, UsageError
 from etl.extract.client import Client
 from etl.extract.deadline import _EXPIRES_AT, _TimedReads, answers_by
 from etl.extract.wire import NoAnswerError, TooLargeError, translated
 from etl.settings import Connection, Secret
-from tests.extract.conftest import drip, job, raw, reply, reset, silence
+from tests.extract.conftest import job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.extract.conftest import ScriptedServer, Step
+    from servers import ScriptedServer, Step
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"

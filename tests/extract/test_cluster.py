@@ -6,17 +6,18 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from servers import reply, reset
 
 from etl.errors import EtlError, RefusedError, UnreachableError
 from etl.extract.cluster import ClusterFacts, cluster_facts
-from tests.extract.conftest import reply, reset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from servers import ScriptedServer, Step
+
     from etl.extract.client import Client
     from etl.extract.retry import RetryPolicy
-    from tests.extract.conftest import ScriptedServer, Step
 
 ROOT = {"cluster_uuid": "uuid-1", "version": {"number": "9.1.2", "build_flavor": "default"}, "tagline": "Search"}
 

@@ -8,18 +8,20 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from servers import drip, raw, reply, reset
 
 from etl.errors import RefusedError, UnreachableError
 from etl.extract.fetch import NOT_ATTEMPTED, Fetcher
 from etl.extract.retry import RetryPolicy, Surroundings
 from etl.model import Answer, AnswerKind, RequestedId
-from tests.extract.conftest import NOW, drip, job, raw, reply, reset
+from tests.extract.conftest import NOW, job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from servers import Exchange, ScriptedServer, Step
+
     from etl.extract.client import Client
-    from tests.extract.conftest import Exchange, ScriptedServer, Step
 
 WORLD = Surroundings(now=lambda: NOW)
 CUT = raw(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"id":')

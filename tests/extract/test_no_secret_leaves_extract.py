@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+from servers import raw, reply, reset
 
 from etl.errors import EtlError, UsageError
 from etl.extract.auth import ApiKeyAuth, BasicAuth
@@ -18,13 +19,13 @@ from etl.extract.cluster import cluster_facts
 from etl.extract.fetch import Fetcher
 from etl.model import RequestedId
 from etl.settings import Connection, Secret
-from tests.extract.conftest import raw, reply, reset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from servers import Exchange, ScriptedServer, Step
+
     from etl.extract.retry import RetryPolicy
-    from tests.extract.conftest import Exchange, ScriptedServer, Step
 
 KEY_SECRET = "Zq7-planted-key"
 API_KEY = base64.b64encode(f"key-id:{KEY_SECRET}".encode()).decode()
