@@ -119,5 +119,5 @@ def _check_redaction(scope: Scope, table: Table, part: Part) -> None:
     tell_rows(
         scope, Kind.REDACTION, table, part, silent, "is_redacted is false, though the value is withheld, in {rows}"
     )
-    torn = pc.and_(rows["value_json"].is_null(), rows["value"].is_valid())
-    tell_rows(scope, Kind.REDACTION, table, part, torn, "value is shown, though value_json is null, in {rows}")
+    torn = pc.and_(withheld, rows["value"].is_valid())
+    tell_rows(scope, Kind.REDACTION, table, part, torn, "value is shown, though value_json is withheld, in {rows}")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from etl.check.findings import Kind, Scope
+from etl.check.findings import Kind, Scope, one_line
 from etl.check.stream import Stream, told
 from etl.schema.arrow import arrow_schema, table_named
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from etl.load.manifest import FileEntry
     from etl.schema.declare import Table
 
-_BLOCK_BYTES = (16 << 20, 1 << 30)  # a row must fit into a block; the second one is for cells of hundreds of megabytes
+_BLOCK_BYTES = (1 << 20, 32 << 20, 1 << 30)  # a row must fit into a block; the larger ones are for long cells
 _HEADER_BYTES = 1 << 16
 
 
@@ -45,7 +45,7 @@ def check_csv(scope: Scope, name: str, entry: FileEntry, rows: Stream, *, curren
             problem = _first_difference(path, table, rows, size)
         except (OSError, pa.ArrowException) as error:
             if size == _BLOCK_BYTES[-1]:
-                scope.tell(Kind.CSV, path, f"cannot be read as CSV: {error}")
+                scope.tell(Kind.CSV, path, f"cannot be read as CSV: {one_line(error)}")
             continue
         if problem is not None and not rows.broken:
             scope.tell(Kind.CSV, path, problem)

@@ -157,6 +157,15 @@ class Findings:
         return path.relative_to(self._root).as_posix()
 
 
+def one_line(error: object) -> str:
+    r"""Return the message of an error in one line.
+
+    >>> one_line(ValueError("no end:\n  at byte 5"))
+    'no end: at byte 5'
+    """
+    return " ".join(str(error).split())
+
+
 def _told(rows: _Rows) -> str:
     return f"1 row ({rows.first})" if rows.number == 1 else f"{rows.number:,} rows (the first: {rows.first})"
 

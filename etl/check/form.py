@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.check.findings import Kind, Scope
+from etl.check.findings import Kind, Scope, one_line
 from etl.schema.arrow import arrow_schema
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def has_readable_form(scope: Scope, name: str, entry: FileEntry, *, current: boo
         with pq.ParquetFile(path, pre_buffer=False) as file:
             rows, found = file.metadata.num_rows, file.schema_arrow
     except (OSError, pa.ArrowException) as error:
-        scope.tell(Kind.UNREADABLE, path, f"cannot be read as Parquet: {error}")
+        scope.tell(Kind.UNREADABLE, path, f"cannot be read as Parquet: {one_line(error)}")
         return False
     if rows != entry.rows:
         scope.tell(Kind.COUNT, path, f"has {rows:,} rows, not the {entry.rows:,} of the manifest")

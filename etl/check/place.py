@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from etl.check.findings import Findings, Kind
+from etl.check.findings import Findings, Kind, one_line
 from etl.errors import OutputError
 from etl.load.layout import TMP, Layout, is_run_id, is_unfinished
 from etl.load.manifest import RunState
@@ -53,7 +53,7 @@ def run_ids(folder: Path) -> list[str]:
 
 def without_prefix(error: OutputError, path: Path) -> str:
     """Return the message of an error without the path that it begins with, which a finding names by itself."""
-    return str(error).removeprefix(f"{path}: ")
+    return one_line(str(error).removeprefix(f"{path}: "))
 
 
 def published(layout: Layout, findings: Findings) -> str | None:

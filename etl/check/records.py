@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from etl.check.findings import Findings, Kind
+from etl.check.findings import Findings, Kind, one_line
 from etl.check.place import run_ids, without_prefix
 from etl.errors import OutputError
 from etl.load.layout import MANIFEST, Layout
@@ -83,7 +83,7 @@ def _check_outcomes(path: Path, run: RunManifest, findings: Findings) -> None:
             for batch in file.iter_batches(columns=["outcome"]):
                 counts.update({pair["values"]: pair["counts"] for pair in pc.value_counts(batch.column(0)).to_pylist()})
     except (OSError, pa.ArrowException) as error:
-        findings.add(Kind.RUN, path, f"cannot be read: {error}; {_REMEDY}")
+        findings.add(Kind.RUN, path, f"cannot be read: {one_line(error)}; {_REMEDY}")
         return
     for outcome in sorted({*counts, *run.outcomes}, key=str):
         rows, told = counts[outcome], run.outcomes.get(str(outcome), 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from etl.check.findings import Kind, Scope
+from etl.check.findings import Kind, Scope, one_line
 from etl.errors import OutputError
 from etl.load.parquet import read_chunks
 
@@ -58,7 +58,7 @@ class Stream:
                 for rows in read_chunks(path, self.name, columns=columns):
                     yield Part(path=path, rows=rows)
             except OutputError as error:
-                self._scope.tell(Kind.UNREADABLE, path, str(error.__cause__ or error))
+                self._scope.tell(Kind.UNREADABLE, path, f"cannot be read: {one_line(error.__cause__ or error)}")
                 self.broken = True
 
     def at(self, position: int, columns: Sequence[str]) -> tuple[Path, dict[str, Any]]:
