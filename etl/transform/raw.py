@@ -1,0 +1,116 @@
+"""The raw archive: documents as received, redacted, one a line; input of `etl replay`.
+
+A line is `{"id":...,"fetched_at":...,"document":{...}}`: the id that was asked for (null where the document alone
+tells), when the document was received (ISO 8601, UTC), and the document with markers and masks. It transforms to the
+same rows as the document itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC
+from typing import TYPE_CHECKING, Protocol, Self
+
+import msgspec
+import pyarrow as pa
+
+from etl.jsontext import JsonValue, Members, decode_noting, is_unpaired
+from etl.transform.redact import redact
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from etl.model import Document
+
+_CODEC = "zstd"
+# Surrogates that UTF-8 cannot carry. A low one behind a high one was a byte that is no UTF-8, not an escape, or both
+# would have been read as one character; as a byte it stays apart from the other.
+_SURROGATE = re.compile("(?<![\ud800-\udbff])[\udc00-\udfff]|[\ud800-\udbff]")
+
+
+def raw_line(document: Document, exposed: frozenset[str] = frozenset()) -> bytes:
+    """Return a document's line of the raw archive, without an end of line.
+
+    Args:
+        document: as received.
+        exposed: configuration fields whose values may be shown.
+
+    Raises:
+        NotJsonError: it is no JSON, so that it cannot be redacted.
+    """
+    value, _ = decode_noting(document.raw)
+    clean = redact(value, exposed).document
+    fetched_at = document.fetched_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    line = {"id": document.id, "fetched_at": fetched_at, "document": msgspec.Raw(_exact(clean))}
+    return msgspec.json.encode(line)
+
+
+def _exact(value: JsonValue) -> bytes:
+    """Write a value so that it is decoded as it was: repeated keys, surrogates and long numbers too."""
+    if isinstance(value, dict):
+        pairs = _pairs(value) if isinstance(value, Members) else value.items()
+        return b"{" + b",".join(_text(key) + b":" + _exact(item) for key, item in pairs) + b"}"
+    if isinstance(value, list):
+        return b"[" + b",".join(map(_exact, value)) + b"]"
+    return _text(value) if isinstance(value, str) else msgspec.json.encode(value)
+
+
+def _pairs(members: Members) -> list[tuple[str, JsonValue]]:
+    """Return all members: each key where it first stood, its earlier values before the one that counts."""
+    earlier: dict[str, list[JsonValue]] = {}
+    for key, item in members.earlier:
+        earlier.setdefault(key, []).append(item)
+    return [(key, item) for key, last in members.items() for item in (*earlier.get(key, ()), last)]
+
+
+def _text(text: str) -> bytes:
+    if not is_unpaired(text):
+        return msgspec.json.encode(text)
+    escaped = _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False))
+    return escaped.encode("utf-8", "surrogateescape")
+
+
+class _Writable(Protocol):
+    """A file that is written from its beginning to its end, as `etl.load.storage.NewFile` is."""
+
+    closed: bool
+
+    def write(self, content: bytes, /) -> int: ...
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class RawArchive:
+    """Writes lines to a file as one zstd frame, keeping no more than a block of them in memory.
+
+    Closing it ends the frame and closes the file. Where an exception leaves the `with` block nothing is promised: the
+    file is then abandoned by whoever opened it. Frames written one behind the other are one archive.
+
+    Attributes:
+        lines: written so far.
+    """
+
+    def __init__(self, file: _Writable) -> None:
+        self._stream = pa.CompressedOutputStream(pa.PythonFile(file, mode="w"), _CODEC)
+        self.lines = 0
+
+    def write(self, line: bytes) -> None:
+        """Append a line, given without its end."""
+        self._stream.write(line + b"\n")
+        self.lines += 1
+
+    def close(self) -> None:
+        """End the frame and close the file."""
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
