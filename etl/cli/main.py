@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "Fetch sync jobs and publish them as tables: the main job.",
     "demo": "Try the whole way on made-up data, without a cluster.",
     "sandbox": "Serve a stand-in Elasticsearch on this machine, for trying and testing.",
+    "replay": "Publish saved documents, without a network.",
     "inspect": "Show what a dataset holds, or what lies between two states of it.",
     "schema": "Print the data dictionary.",
 }

@@ -203,6 +203,7 @@ run_options = chain(
     ),
     option("--refresh", is_flag=True, help="Fetch settled jobs too."),
     option("--strict", is_flag=True, help="Exit 3 when the cluster does not have an id."),
+    option("--keep-raw", is_flag=True, help="Keep the documents as received, redacted, for `etl replay`."),
     option(
         "--max-failures",
         type=share,

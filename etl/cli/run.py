@@ -73,6 +73,7 @@ def run_settings(given: dict[str, Any], *, source: str | None = None) -> RunSett
         refresh=given["refresh"],
         strict=given["strict"],
         batch_size=given["batch_size"],
+        keep_raw=given["keep_raw"],
         max_failures=given["max_failures"],
         deadline_s=given["deadline"],
         keep_snapshots=given["keep_snapshots"],

@@ -47,7 +47,7 @@ class Silent:
 class Heartbeat(Silent):
     """Logs how far the run is, every HEARTBEAT_S at most."""
 
-    def __init__(self, total: int, what: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, total: int | None, what: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._total, self._what, self._clock = total, what, clock
         self._done = 0
         self._start = self._next = clock()
@@ -60,13 +60,14 @@ class Heartbeat(Silent):
         if now >= self._next:
             self._next = now + HEARTBEAT_S
             rate = self._done / (now - self._start)
-            LOGGER.info("%s: %d of %d (%.0f a second)", self._what, self._done, self._total, rate)
+            share = f"{self._done}" if self._total is None else f"{self._done} of {self._total}"
+            LOGGER.info("%s: %s (%.0f a second)", self._what, share, rate)
 
 
 class Bar(Silent):
     """A tqdm bar on stderr."""
 
-    def __init__(self, total: int, what: str) -> None:
+    def __init__(self, total: int | None, what: str) -> None:
         from tqdm import tqdm  # noqa: PLC0415 - loaded only where there is a terminal
 
         self._bar = tqdm(total=total, desc=what, unit="job", file=sys.stderr, dynamic_ncols=True, leave=False)
@@ -81,8 +82,8 @@ class Bar(Silent):
         self._bar.close()
 
 
-def progress(total: int, what: str, *, quiet: bool) -> Progress:
-    """Return the progress that fits where stderr goes."""
+def progress(total: int | None, what: str, *, quiet: bool) -> Progress:
+    """Return the progress that fits where stderr goes; `total` is None where nobody knows it yet."""
     if quiet:
         return Silent()
     return Bar(total, what) if sys.stderr.isatty() else Heartbeat(total, what)

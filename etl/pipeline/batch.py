@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
+import pyarrow as pa
 
 from etl.extract.client import Client
 from etl.extract.fetch import Fetcher
@@ -15,11 +16,13 @@ from etl.jsontext import NotJsonError, decode
 from etl.load.staging import StagedSummary, stage
 from etl.load.storage import Storage
 from etl.model import Answer, AnswerKind, Document, IdRecord, Outcome, Provenance, RequestedId, StagedBatch
+from etl.transform.raw import raw_line
 from etl.transform.redact import redacted_json
-from etl.transform.tables import transform
+from etl.transform.tables import Transformed, transform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
     from threading import Event
 
@@ -63,6 +66,7 @@ class BatchResult:
         masked: texts in which something was masked.
         refused_fields: fields that were to be exposed but are secrets.
         fatal: what ended the fetching, if anything did.
+        raw: the documents as received, redacted, a compressed piece of the archive; empty unless they are kept.
     """
 
     number: int
@@ -72,26 +76,38 @@ class BatchResult:
     redacted: int
     masked: int
     refused_fields: frozenset[str]
-    fatal: EtlError | None
+    fatal: EtlError | None = None
+    raw: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BatchWork:
-    """What all batches of a run share; picklable, so that a batch runs in any place.
+class BatchPlace:
+    """Where the batches of a run belong; picklable.
+
+    Attributes:
+        output: folder of the dataset.
+        run_id: of the run.
+        provenance: of the rows.
+        keep_raw: whether the documents themselves are kept too.
+    """
+
+    output: Path
+    run_id: str
+    provenance: Provenance
+    keep_raw: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchWork(BatchPlace):
+    """What all batches of a run by ids share; picklable, so that a batch runs in any place.
 
     Attributes:
         connection: to the cluster.
         version: of the cluster; None where it may not be read.
-        output: folder of the dataset.
-        run_id: of the run.
-        provenance: of the rows.
     """
 
     connection: Connection
     version: str | None
-    output: Path
-    run_id: str
-    provenance: Provenance
 
     @contextmanager
     def open(self, stop: Event, watch: Callable[[int, int], None]) -> Iterator[Callable[[BatchTask], BatchResult]]:
@@ -108,39 +124,70 @@ class BatchWork:
             yield do
 
     def _stage(self, task: BatchTask, answers: Sequence[Answer], fatal: EtlError | None) -> BatchResult:
-        loaded = [answer for answer in answers if answer.kind is AnswerKind.DOCUMENT]
-        documents = [Document(raw=answer.body or b"", fetched_at=answer.fetched_at, id=answer.id) for answer in loaded]
-        exposed = frozenset(self.provenance.exposed)
-        result = transform(documents, exposed)
-        # The client has seen an id in them; what is refused here is nested beyond measure.
-        refused = {loaded[item.position].id: item.reason for item in result.refused}
-        not_found = {a.id: a.fetched_at for a in answers if a.kind is AnswerKind.NOT_FOUND}
-        staged = None
-        if not_found or result.tables["sync_jobs"].num_rows:
-            batch = StagedBatch(number=task.number, tables=result.tables, not_found=not_found)
-            staged = stage(Storage(self.output), self.run_id, self.provenance, batch)
         lines = {requested.id: requested.line for requested in task.ids}
-        return BatchResult(
-            number=task.number,
-            staged=staged,
-            records=tuple(_record(answer, lines[answer.id], refused.get(answer.id)) for answer in answers),
-            rejected=tuple(
-                rejected_line(answer, refused.get(answer.id) or answer.reason, exposed)
-                for answer in answers
-                if answer.kind is AnswerKind.REJECTED or answer.id in refused
-            ),
-            redacted=result.redacted,
-            masked=result.masked,
-            refused_fields=result.refused_fields,
-            fatal=fatal,
+        made = stage_answers(self, task.number, answers)
+        return replace(
+            made, records=tuple(replace(record, line=lines[record.id]) for record in made.records), fatal=fatal
         )
 
 
-def _record(answer: Answer, line: int | None, refused: str | None) -> IdRecord:
+def stage_answers(place: BatchPlace, number: int, answers: Sequence[Answer]) -> BatchResult:
+    """Transform answers and stage the rows, under the temporary name of a batch.
+
+    Args:
+        place: where the batch belongs.
+        number: of the batch.
+        answers: to ids that differ.
+
+    Raises:
+        OutputError: the disk is full, or refuses.
+    """
+    exposed = frozenset(place.provenance.exposed)
+    loaded = [answer for answer in answers if answer.kind is AnswerKind.DOCUMENT]
+    documents = [Document(raw=answer.body or b"", fetched_at=answer.fetched_at, id=answer.id) for answer in loaded]
+    result = transform(documents, exposed)
+    # The client has seen an id in them; what is refused here is nested beyond measure.
+    refused = {loaded[item.position].id: item.reason for item in result.refused}
+    not_found = {a.id: a.fetched_at for a in answers if a.kind is AnswerKind.NOT_FOUND}
+    kept = [document for document in documents if document.id not in refused] if place.keep_raw else []
+    return BatchResult(
+        number=number,
+        staged=stage_rows(place, number, result, not_found),
+        records=tuple(_record(answer, refused.get(answer.id)) for answer in answers),
+        rejected=tuple(
+            rejected_line(answer, refused.get(answer.id) or answer.reason, exposed)
+            for answer in answers
+            if answer.kind is AnswerKind.REJECTED or answer.id in refused
+        ),
+        redacted=result.redacted,
+        masked=result.masked,
+        refused_fields=result.refused_fields,
+        raw=raw_frame(kept, exposed),
+    )
+
+
+def stage_rows(
+    place: BatchPlace, number: int, result: Transformed, not_found: Mapping[str, datetime]
+) -> StagedSummary | None:
+    """Stage what documents became; nothing where there is neither a row nor a missing id."""
+    if not not_found and not result.tables["sync_jobs"].num_rows:
+        return None
+    batch = StagedBatch(number=number, tables=result.tables, not_found=not_found)
+    return stage(Storage(place.output), place.run_id, place.provenance, batch)
+
+
+def raw_frame(documents: Sequence[Document], exposed: frozenset[str]) -> bytes:
+    """Return documents as a compressed piece of the raw archive, redacted."""
+    if not documents:
+        return b""
+    lines = b"".join(raw_line(document, exposed) + b"\n" for document in documents)
+    return bytes(pa.compress(lines, codec="zstd", asbytes=True))
+
+
+def _record(answer: Answer, refused: str | None) -> IdRecord:
     return IdRecord(
         id=answer.id,
         outcome=Outcome.REJECTED if refused else _OUTCOMES[answer.kind],
-        line=line,
         http_status=answer.http_status,
         attempts=answer.attempts,
         elapsed_s=round(answer.elapsed_s, 6),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from etl.load.plan import PublishPlan
     from etl.load.staged import Fate
+    from etl.load.storage import NewFile, Storage
     from etl.load.writer import Writer
     from etl.model import Provenance
     from etl.pipeline.batch import BatchResult
@@ -41,7 +42,7 @@ class Course:
 
     Attributes:
         run_id: of the run.
-        output: folder of the dataset.
+        storage: of the dataset.
         provenance: of its rows.
         settings: of the run.
         writer: its hold on the dataset.
@@ -63,10 +64,11 @@ class Course:
         failures: ids that failed or were rejected.
         refused_fields: fields that were to be exposed but are secrets.
         fatal: what ended the fetching.
+        raw: the archive of documents as received, while it grows.
     """
 
     run_id: str
-    output: Path
+    storage: Storage
     provenance: Provenance
     settings: RunSettings
     writer: Writer
@@ -88,6 +90,12 @@ class Course:
     failures: int = 0
     refused_fields: set[str] = field(default_factory=set)
     fatal: EtlError | None = None
+    raw: NewFile | None = None
+
+    @property
+    def output(self) -> Path:
+        """The folder of the dataset."""
+        return self.storage.layout.root
 
     def note(self, records: Iterable[IdRecord]) -> None:
         """Count what became of some ids."""
@@ -114,6 +122,16 @@ class Course:
         self.masked += result.masked
         self.refused_fields |= result.refused_fields
         self.fatal = self.fatal or result.fatal
+        if result.raw:
+            self._keep_raw(result.raw)
+
+    def _keep_raw(self, frame: bytes) -> None:
+        """Append a batch to the archive; compressed frames one after the other are one compressed file."""
+        if self.raw is None:
+            path = self.storage.layout.raw(self.run_id)
+            self.storage.make_folder(path.parent, private=True)
+            self.raw = self.storage.create(path, private=True)
+        self.raw.write(frame)
 
     def _with_cause(self, record: IdRecord) -> IdRecord:
         """Say why an id was not asked for: the fetcher knows only that it was told to stop."""
@@ -135,6 +153,8 @@ class Course:
             stopped=self.stop.cause,
             strict=self.settings.strict,
         )
+        if self.raw is not None:
+            self.raw.close()
         if end.publishes:
             plan = self.writer.plan()
             self.adopted = sum(1 for _ in plan.adopted_jobs()) - self.from_dead_runs

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from etl.pipeline.course import Course
     from etl.pipeline.verdict import Verdict
 
+RAW = "raw.ndjson.zst"
+"""Name of the archive of documents as received, in the folder of a run."""
+
 _LIBRARIES = ("pyarrow", "pandas", "requests")
 _TO_RETRY = frozenset({Outcome.FAILED, Outcome.REJECTED})
 
@@ -42,6 +45,7 @@ def run_record(course: Course, end: Verdict, final: Callable[[], Iterator[IdReco
         outcomes=final(),
         failed=format_jobs((record.id, record.reason) for record in final() if record.outcome in _TO_RETRY),
         rejected=(line for group in course.rejected.groups() for line in group),
+        attachments={RAW: course.storage.layout.raw(course.run_id)} if course.raw is not None else {},
         inputs={**course.inputs, "requested": course.requested},
         settings={
             **course.shown_settings,
@@ -54,6 +58,7 @@ def run_record(course: Course, end: Verdict, final: Callable[[], Iterator[IdReco
             "batch_size": settings.batch_size,
             "max_failures": None if settings.max_failures is None else str(settings.max_failures),
             "deadline_s": settings.deadline_s,
+            "keep_raw": settings.keep_raw,
         },
         counts={
             "attempted": course.attempted,

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from random import SystemRandom
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from etl.errors import InterruptedRunError, TerminatedRunError, UnreachableError
 from etl.extract.client import Client
 from etl.extract.cluster import ClusterFacts, cluster_facts
-from etl.load.layout import new_run_id
-from etl.load.prune import Retention
-from etl.load.storage import Storage
-from etl.load.writer import Opening, Writer
-from etl.model import IdRecord, Provenance
 from etl.pipeline.batch import BatchWork
 from etl.pipeline.by_ids import fetch_ids
-from etl.pipeline.course import Course
-from etl.pipeline.spool import Spool
+from etl.pipeline.opening import opened
 from etl.pipeline.stop import Stop, StopCause
-from etl.schema.arrow import schema_fingerprint
-from etl.transform.redact import REDACTOR_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,51 +54,23 @@ def run(
     """
     stop = stop or Stop()
     started = datetime.now(UTC)
-    run_id = new_run_id(started, SystemRandom())
     with Client(connection) as client:
         facts = _facts(client, stop)
-    provenance = Provenance(
-        source=settings.source or facts.uuid or urlsplit(connection.url).netloc,
-        schema_fingerprint=schema_fingerprint(),
-        redactor_version=REDACTOR_VERSION,
-        exposed=tuple(sorted(settings.exposed)),
-    )
-    opening = Opening(
-        run_id=run_id,
-        now=started,
-        provenance=provenance,
-        formats=settings.formats,
-        csv_raw=settings.csv_raw,
-        settle=timedelta(seconds=settings.settle_s),
-        retention=Retention(
-            snapshots=settings.keep_snapshots,
-            superseded=timedelta(hours=settings.keep_hours),
-            runs=settings.keep_runs,
-        ),
-    )
-    work = BatchWork(
-        connection=connection,
-        version=facts.version,
-        output=settings.output.absolute(),
-        run_id=run_id,
-        provenance=provenance,
-    )
-    records: Spool[IdRecord] = Spool()
-    rejected: Spool[bytes] = Spool()
-    storage = Storage(work.output, mode=settings.output_mode)
-    with closing(records), closing(rejected), Writer.open(storage, opening) as writer:
-        course = Course(
-            run_id=run_id,
-            output=work.output,
-            provenance=provenance,
-            settings=settings,
-            writer=writer,
-            stop=stop,
-            started=started,
-            records=records,
-            rejected=rejected,
-            inputs={**(inputs or {}), "repeats": jobs.repeats},
-            shown_settings={"url": connection.url, "concurrency": connection.concurrency},
+    with opened(
+        settings,
+        settings.source or facts.uuid or urlsplit(connection.url).netloc,
+        started=started,
+        stop=stop,
+        inputs={**(inputs or {}), "repeats": jobs.repeats},
+        shown_settings={"url": connection.url, "concurrency": connection.concurrency},
+    ) as course:
+        work = BatchWork(
+            connection=connection,
+            version=facts.version,
+            output=course.output,
+            run_id=course.run_id,
+            provenance=course.provenance,
+            keep_raw=settings.keep_raw,
         )
         with stop.after(settings.deadline_s):
             fetch_ids(course, work, jobs, quiet=quiet)

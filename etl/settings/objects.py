@@ -97,6 +97,7 @@ class RunSettings:
         refresh: fetch settled jobs too.
         strict: ids that the cluster does not have count as a failure.
         batch_size: ids staged together.
+        keep_raw: keep the documents as received, redacted.
         max_failures: failed and rejected ids beyond which the run ends, publishing nothing; None runs to the end.
         deadline_s: seconds after which no further id is asked for; None without.
         keep_snapshots: snapshots kept in any case.
@@ -114,6 +115,7 @@ class RunSettings:
     refresh: bool = False
     strict: bool = False
     batch_size: int = 1000
+    keep_raw: bool = False
     max_failures: Share | None = None
     deadline_s: float | None = None
     keep_snapshots: int = 3

@@ -1,0 +1,54 @@
+"""`etl replay`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from etl.cli import options
+from etl.cli.present import show_run
+from etl.cli.run import run_settings
+from etl.cli.signals import stopping
+from etl.errors import ExitCode
+from etl.observe.logs import configure
+from etl.pipeline.replay import replay
+from etl.pipeline.stop import Stop
+
+
+@click.command("replay")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@options.option(
+    "--source",
+    metavar="NAME",
+    help="Cluster that the documents come from (its UUID), where a dataset is begun; else that of the dataset.",
+)
+@options.run_options
+@options.report_options
+def command(files: tuple[str, ...], source: str | None, **given: Any) -> None:  # noqa: ANN401 - as click hands them over
+    """Transform saved documents and publish them, without a network.
+
+    FILE is NDJSON, JSON, a list or search answer, index hits (as elasticdump writes them) or the raw archive of a run;
+    plain, gzip or zstd; - is standard input.
+
+    \b
+    Examples:
+      etl replay output/runs/*/raw.ndjson.zst --output rebuilt
+      elasticdump --input=... --output=$ | etl replay - --output history
+    """
+    configure(-1 if given["quiet"] else given["verbose"])
+    stop = Stop()
+    settings = run_settings(given, source=source)
+    with stopping(stop):
+        summary = replay(
+            files,
+            settings,
+            stdin=sys.stdin.buffer,
+            stop=stop,
+            quiet=given["quiet"],
+            inputs={"files": list(files)},
+        )
+    show_run(summary, as_json=given["as_json"], quiet=given["quiet"])
+    if summary.exit_code is not ExitCode.OK:
+        raise click.exceptions.Exit(summary.exit_code)

@@ -1,0 +1,87 @@
+"""How every run begins: its id, what its rows are made by, the hold on the dataset, and a course to follow."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from random import SystemRandom
+from typing import TYPE_CHECKING, Any
+
+from etl.load.layout import new_run_id
+from etl.load.prune import Retention
+from etl.load.storage import Storage
+from etl.load.writer import Opening, Writer
+from etl.model import IdRecord, Provenance
+from etl.pipeline.course import Course
+from etl.pipeline.spool import Spool
+from etl.schema.arrow import schema_fingerprint
+from etl.transform.redact import REDACTOR_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from etl.pipeline.stop import Stop
+    from etl.settings import RunSettings
+
+
+@contextmanager
+def opened(
+    settings: RunSettings,
+    source: str,
+    *,
+    started: datetime,
+    stop: Stop,
+    inputs: Mapping[str, Any],
+    shown_settings: Mapping[str, Any],
+) -> Iterator[Course]:
+    """Take hold of a dataset for a run.
+
+    Args:
+        settings: of the run.
+        source: that its rows come from.
+        started: when it began (UTC).
+        stop: ends it in order.
+        inputs: what was asked for, for the run's manifest.
+        shown_settings: further settings for the manifest.
+
+    Raises:
+        UsageError: the dataset is another source's.
+        LockedError: another run holds the lock.
+        OutputError: the dataset cannot be read or written.
+    """
+    provenance = Provenance(
+        source=source,
+        schema_fingerprint=schema_fingerprint(),
+        redactor_version=REDACTOR_VERSION,
+        exposed=tuple(sorted(settings.exposed)),
+    )
+    opening = Opening(
+        run_id=new_run_id(datetime.now(UTC), SystemRandom()),
+        now=started,
+        provenance=provenance,
+        formats=settings.formats,
+        csv_raw=settings.csv_raw,
+        settle=timedelta(seconds=settings.settle_s),
+        retention=Retention(
+            snapshots=settings.keep_snapshots,
+            superseded=timedelta(hours=settings.keep_hours),
+            runs=settings.keep_runs,
+        ),
+    )
+    records: Spool[IdRecord] = Spool()
+    rejected: Spool[bytes] = Spool()
+    storage = Storage(settings.output.absolute(), mode=settings.output_mode)
+    with closing(records), closing(rejected), Writer.open(storage, opening) as writer:
+        yield Course(
+            run_id=opening.run_id,
+            storage=storage,
+            provenance=provenance,
+            settings=settings,
+            writer=writer,
+            stop=stop,
+            started=started,
+            records=records,
+            rejected=rejected,
+            inputs=dict(inputs),
+            shown_settings=dict(shown_settings),
+        )
