@@ -9,6 +9,7 @@ import argparse
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
@@ -23,21 +24,21 @@ def main() -> None:
     parser.add_argument("--readers", type=int, default=2)
     given = parser.parse_args()
     total = publishes = swaps = 0
-    counted = {"plain": 0, "plain mixed": 0, "plain repeated": 0, "open_dataset": 0, "open_dataset mixed": 0}
+    counted: Counter[str] = Counter()
     started = time.monotonic()
     while total < given.reads:
         with tempfile.TemporaryDirectory() as folder:
             swaps, seen = publish_under_readers(Path(folder), readers=given.readers, goes_on=lambda done: done < 200)
         publishes += swaps
-        for name in counted:
-            counted[name] += seen[name]
-        total = counted["plain"] + counted["open_dataset"]
-    print(
-        f"{total:,} reads during {publishes:,} publishes: {counted['open_dataset']:,} by open_dataset, "
-        f"{counted['open_dataset mixed']} mixed; {counted['plain']:,} plain, {counted['plain mixed']} mixed, "
-        f"{counted['plain repeated']} to be repeated; {time.monotonic() - started:.0f} s"
-    )
-    if counted["plain mixed"] or counted["open_dataset mixed"]:
+        counted += seen
+        total = counted["plain"] + counted["resolved"] + counted["open_dataset"]
+    print(f"{total:,} reads during {publishes:,} publishes, {time.monotonic() - started:.0f} s")
+    for way in ("open_dataset", "resolved", "plain"):
+        print(
+            f"  {way:<12} {counted[way]:>6,} reads: {counted[f'{way} mixed']} mixed, {counted[f'{way} short']} short, "
+            f"{counted[f'{way} repeated']} to be repeated"
+        )
+    if any(counted[name] for name in counted if name.endswith("mixed") or name in {"resolved short"}):
         sys.exit(1)
 
 

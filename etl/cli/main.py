@@ -19,6 +19,7 @@ COMMANDS = {
     "sandbox": "Serve a stand-in Elasticsearch on this machine, for trying and testing.",
     "replay": "Publish saved documents, without a network.",
     "inspect": "Show what a dataset holds, or what lies between two states of it.",
+    "verify": "Check a dataset: files, keys, references, counts.",
     "schema": "Print the data dictionary.",
 }
 

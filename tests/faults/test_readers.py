@@ -20,3 +20,4 @@ def test_readers_see_one_state_while_runs_publish(tmp_path: Path) -> None:
     assert seen["open_dataset"] > 0
     assert seen["plain"] > 0
     assert (seen["open_dataset mixed"], seen["plain mixed"]) == (0, 0)
+    assert (seen["resolved mixed"], seen["resolved short"], seen["resolved repeated"]) == (0, 0, 0)

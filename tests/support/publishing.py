@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from benches import Bench
 from documents import job
+from readers import JOBS
 
 from etl.sandbox.server import Sandbox
 from etl.sandbox.settings import SandboxSettings
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _READER = Path(__file__).with_name("readers.py")
-JOBS = 12
 
 
 def numbered(number: int) -> dict[str, Any]:
