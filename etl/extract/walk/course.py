@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from etl.errors import RefusedError
 from etl.extract.filters import STATUSES, JobFilters
 from etl.extract.walk.asking import AnswerError, Asking
-from etl.extract.walk.lister import Lister
+from etl.extract.walk.lister import Lister, milliseconds
 from etl.extract.walk.pages import PAGE_SIZE, REACH
 from etl.extract.walk.point import PointReader
 from etl.extract.walk.report import IncompletePart, PartReport, WalkReport
@@ -19,6 +18,7 @@ from etl.extract.walk.trail import Anchor, Order, Trail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
+    from datetime import datetime
 
     from etl.errors import EtlError
     from etl.extract.filters import TimeOf
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from etl.extract.walk.parts import Part
 
     Skips: TypeAlias = Callable[[Sequence[str]], Sequence[bool]]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,6 +110,7 @@ class Course:
         seen: the ids that were met.
         met: how many jobs were met, by kind.
         connector_ids: that were met.
+        watch: told of jobs that are met for the first time, wanted or not.
         newest: the latest time of creation when the walk began; None where it is not known.
         may_index: whether the index itself may be read, as far as is known.
         stopped: whether the caller ended it.
@@ -139,6 +137,7 @@ class Course:
         self.may_index = settings.use_index
         self.stopped = False
         self.fatal: EtlError | None = None
+        self.watch: Callable[[Sequence[Found]], None] = lambda _: None
         self._time_of = time_of
         self._skips = skips
         self._entries: list[_Entry] = []
@@ -157,6 +156,7 @@ class Course:
         """Return which jobs of a page are met for the first time and wanted."""
         fresh = [item for item in items if self.seen.add(item.id)]
         self._entries[-1].found += len(fresh)
+        self.watch(fresh)
         wanted: list[Found] = []
         for item in fresh:
             self.met[item.kind] += 1
@@ -227,7 +227,7 @@ class Course:
 
     def is_old(self, time_ms: int | None) -> bool:
         """Tell whether a job may have been there when the walk began, by its time in milliseconds."""
-        return time_ms is None or self.newest is None or time_ms <= (self.newest - _EPOCH) // _MILLISECOND
+        return time_ms is None or self.newest is None or time_ms <= milliseconds(self.newest)
 
     def note(self, text: str) -> None:
         """Note something that the caller should know, once."""
@@ -302,7 +302,7 @@ class Course:
         since = self.settings.filters.since
         if since is None or self.lister.check.order is not Order.NEWEST_FIRST:
             return False
-        since_ms = (since - _EPOCH) // _MILLISECOND
+        since_ms = milliseconds(since)
         return any(time is not None and time < since_ms for time in read.times_ms)
 
 

@@ -24,6 +24,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
+def milliseconds(moment: datetime) -> int:
+    """Return a time as lists are sorted by it: milliseconds since 1970, the rest cut."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageRead:
     """A page that goes on from the one before.
@@ -85,7 +90,7 @@ class Lister:
     def time_ms(self, item: Found) -> int | None:
         """Return the time that a job is sorted by: milliseconds, the rest cut."""
         moment = self._time_of(item.created_at)
-        return None if moment is None else (moment - _EPOCH) // _MILLISECOND
+        return None if moment is None else milliseconds(moment)
 
     def read(self, part: Part, anchor: Anchor = _START) -> Iterator[PageRead]:
         """Yield pages until the part ends, or what the list reaches of it.

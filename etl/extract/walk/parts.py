@@ -135,6 +135,10 @@ class Lattice:
             for value in self._values(part, dimension):
                 self._push(part.with_(dimension, value))
 
+    def cut_parts(self) -> tuple[Part, ...]:
+        """Return the parts whose end the list does not reach."""
+        return tuple(self._cut)
+
     def learn(self, connector_id: str) -> None:
         """Note that there is a connector, by which every part that is cut can be split."""
         if connector_id in self._connectors:

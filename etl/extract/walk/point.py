@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -11,10 +10,12 @@ import msgspec
 from etl.errors import EtlError, UnreachableError
 from etl.extract.walk.asking import AnswerError, Call, StoppedError
 from etl.extract.walk.found import FIELDS, Found, found_in, with_id
+from etl.extract.walk.lister import milliseconds
 from etl.extract.wire import TooLargeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
+    from datetime import datetime
 
     from etl.extract.filters import JobFilters
     from etl.extract.walk.asking import Asking
@@ -26,7 +27,6 @@ KEEP_ALIVE: Final = "5m"
 _NOT_FOUND = 404
 _LOST = "search_context_missing_exception"
 _FRUITLESS = 3  # points in time that are lost one after the other before one page was read
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SORT: Final = [
     {"created_at": {"order": "desc", "missing": "_last", "unmapped_type": "date"}},
     {"_shard_doc": "asc"},
@@ -121,7 +121,7 @@ class PointReader:
         self._asking = asking
         self._ids_only = ids_only
 
-    def read(self, part: Part, filters: JobFilters) -> Iterator[HitsRead]:
+    def read(self, part: Part, filters: JobFilters) -> Generator[HitsRead, None, None]:
         """Yield pages until the part ends.
 
         A point in time that is lost is opened anew, and the jobs with the time of the last hit are read again.
@@ -243,12 +243,8 @@ def query_of(part: Part, filters: JobFilters) -> dict[str, Any]:
     if filters.is_timed:
         bounds: dict[str, Any] = {"format": "epoch_millis"}
         if filters.since is not None:
-            bounds["gte"] = _ms(filters.since)
+            bounds["gte"] = milliseconds(filters.since)
         if filters.until is not None:
-            bounds["lte"] = _ms(filters.until)  # the index cuts times to milliseconds
+            bounds["lte"] = milliseconds(filters.until)  # the index cuts times to milliseconds
         needed.append({"range": {"created_at": bounds}})
     return {"bool": {"filter": needed}} if needed else {"match_all": {}}
-
-
-def _ms(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(milliseconds=1)

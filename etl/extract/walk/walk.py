@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from etl.errors import EtlError
 from etl.extract.filters import UNFINISHED
-from etl.extract.walk.asking import Asking, StoppedError
+from etl.extract.walk.asking import StoppedError
 from etl.extract.walk.connectors import connector_ids
 from etl.extract.walk.course import Course, Ending, Group, WalkSettings
 from etl.extract.walk.found import NO_ID
@@ -16,11 +16,9 @@ from etl.extract.walk.trail import Order, Trail
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from threading import Event
 
-    from etl.extract.client import Client
     from etl.extract.filters import TimeOf
-    from etl.extract.retry import RetryPolicy, Surroundings
+    from etl.extract.walk.asking import Asking
     from etl.extract.walk.course import Skips
     from etl.extract.walk.report import WalkReport
     from etl.model import Answer
@@ -30,29 +28,14 @@ class Walk:
     """Walks all sync jobs of a cluster that are wanted. Made for one walk: `answers` or `ids`, then `report`.
 
     Args:
-        client: of the cluster; it stays open.
+        asking: asks the cluster.
         settings: how to walk, and what is wanted.
         time_of: reads times, by the rules of the tables.
-        stop: ends the walk when it is set.
         skips: tells of ids, in their order, which the caller does not want again; None wants all.
-        version: of the cluster, where it is known: it names the missing privilege.
-        policy: how to repeat requests; None for that of the connection.
-        world: clock, time and chance; None for the real ones.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        settings: WalkSettings,
-        *,
-        time_of: TimeOf,
-        stop: Event,
-        skips: Skips | None = None,
-        version: str | None = None,
-        policy: RetryPolicy | None = None,
-        world: Surroundings | None = None,
-    ) -> None:
-        self._asking = Asking(client, stop=stop, version=version, policy=policy, world=world)
+    def __init__(self, asking: Asking, settings: WalkSettings, *, time_of: TimeOf, skips: Skips | None = None) -> None:
+        self._asking = asking
         self._settings = settings
         self._time_of = time_of
         self._skips = skips
@@ -96,14 +79,18 @@ def ended_by(course: Course, groups: Iterator[Group]) -> Iterator[Group]:
         course.fatal = error
 
 
-def whole_walk(course: Course) -> Generator[Group, None, None]:
+def whole_walk(course: Course, roots: list[Part] | None = None) -> Generator[Group, None, None]:
     """Yield all jobs that are wanted.
+
+    Args:
+        course: of the walk.
+        roots: the parts that are wanted in all; None for those of the filters.
 
     Raises:
         EtlError: see `Asking.ask`.
         StoppedError: see there.
     """
-    roots = roots_of(course.settings.filters)
+    roots = roots_of(course.settings.filters) if roots is None else roots
     if len(roots) > 1:
         course.begin(course.lister.first(Part()))
     lattice = Lattice(roots)
@@ -118,7 +105,7 @@ def whole_walk(course: Course) -> Generator[Group, None, None]:
             learn(course, lattice)
             continue
         if not cuts:
-            _ask_for_connectors(course)
+            ask_for_connectors(course)
         cuts[part] = ending
         lattice.cut(part)
         learn(course, lattice)
@@ -137,7 +124,8 @@ def learn(course: Course, lattice: Lattice) -> None:
             lattice.learn(connector_id)
 
 
-def _ask_for_connectors(course: Course) -> None:
+def ask_for_connectors(course: Course) -> None:
+    """Learn which connectors there are, also those whose jobs no page has shown."""
     if course.settings.filters.connector_ids:
         return
     ids, why_not_all = connector_ids(course.asking)
