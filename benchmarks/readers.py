@@ -38,7 +38,7 @@ def main() -> None:
             f"  {way:<12} {counted[way]:>6,} reads: {counted[f'{way} mixed']} mixed, {counted[f'{way} short']} short, "
             f"{counted[f'{way} repeated']} to be repeated"
         )
-    if any(counted[name] for name in counted if name.endswith("mixed") or name in {"resolved short"}):
+    if any(counted[name] for name in counted if name.endswith("mixed") or name == "resolved short"):
         sys.exit(1)
 
 

@@ -94,7 +94,7 @@ class Killing:
         prepared = folder / "prepared"
         prepared.mkdir(parents=True)
         (prepared / "jobs.txt").write_text("\n".join(documents))
-        first = _run(prepared, sandbox, 0)
+        first = killed_run(prepared, sandbox, 0)
         assert first.returncode == 0, first.stderr
         before = state_of(prepared / "output")
         changed(documents)
@@ -102,7 +102,7 @@ class Killing:
         lives = folder / "lives"
         shutil.copytree(prepared, lives, symlinks=True)
         count = folder / "count"
-        second = _run(lives, sandbox, 0, KILLED_RUN_COUNT=str(count))
+        second = killed_run(lives, sandbox, 0, KILLED_RUN_COUNT=str(count))
         assert second.returncode == 0, second.stderr
         return cls(
             prepared=prepared, sandbox=sandbox, steps=int(count.read_text()), before=before,
@@ -118,11 +118,11 @@ class Killing:
     def survive(self, point: int, folder: Path) -> str:
         """Kill a run at a point; return what readers saw: "before" or "after"."""
         shutil.copytree(self.prepared, folder, symlinks=True)
-        died = _run(folder, self.sandbox, point)
+        died = killed_run(folder, self.sandbox, point)
         assert died.returncode < 0, f"step {point}: the run lived: {died.stderr}"
         seen = state_of(folder / "output")
         assert seen in (self.before, self.after), f"step {point}: readers saw neither state"
-        again = _run(folder, self.sandbox, 0)
+        again = killed_run(folder, self.sandbox, 0)
         assert again.returncode == 0, f"step {point}: {again.stderr}"
         assert state_of(folder / "output") == self.after, f"step {point}: the next run ended with another dataset"
         leftovers = [path for path in (folder / "output").rglob("*") if ".tmp" in path.name]
@@ -130,7 +130,8 @@ class Killing:
         return "after" if seen == self.after else "before"
 
 
-def _run(folder: Path, sandbox: Sandbox, at: int, **env: str) -> subprocess.CompletedProcess[str]:
+def killed_run(folder: Path, sandbox: Sandbox, at: int, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run in a folder, and kill the run at its n-th change on disk; 0 lets it live."""
     return subprocess.run(
         [sys.executable, str(_CHILD), str(at), *_ARGUMENTS],
         cwd=folder,

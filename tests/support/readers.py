@@ -39,7 +39,7 @@ def look(output: Path, seen: Counter[str]) -> None:
             if len(frame) != JOBS:
                 seen[f"{way} short"] += 1  # pyarrow leaves out a file that goes between listing and opening
             else:
-                seen[f"{way} mixed"] += frame[column].nunique() != 1
+                seen[f"{way} mixed"] += len(set(frame[column])) != 1
 
 
 if __name__ == "__main__":
