@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from servers import Step
 
+    from etl.extract.wire import Response
+
 PATIENCE_S = 60.0  # only a test that fails waits as long
 TOO_MANY = reply(429, {"error": {"type": "circuit_breaking_exception", "reason": "full"}})
 REFUSED = reply(401, {"error": {"type": "security_exception", "reason": "no such key"}})
@@ -98,25 +100,24 @@ def echo(exchange: Exchange) -> bool:
 
 
 class Crowd:
-    """Counts the requests under way."""
+    """Counts the requests of a fetcher that are under way; at the client, since a server learns late of their end."""
 
-    def __init__(self) -> None:
+    def __init__(self, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch) -> None:
         self._lock = threading.Lock()
+        self._get_job = fetcher._client.get_job
         self._now = 0
         self.most = 0
+        monkeypatch.setattr(fetcher._client, "get_job", self._counted)
 
-    def counted(self, step: Step) -> Step:
-        def counting(exchange: Exchange) -> bool:
+    def _counted(self, job_id: str, *, expires_at: float | None = None) -> Response:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        try:
+            return self._get_job(job_id, expires_at=expires_at)
+        finally:
             with self._lock:
-                self._now += 1
-                self.most = max(self.most, self._now)
-            try:
-                return step(exchange)
-            finally:
-                with self._lock:
-                    self._now -= 1
-
-        return counting
+                self._now -= 1
 
 
 def all_at_once(parties: int, step: Step) -> Step:
@@ -144,14 +145,13 @@ def test_requests_that_were_under_way_together_halve_the_limit_once(
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_the_whole_run_asks_for_less_while_it_is_pushed_back(
-    server: ScriptedServer, fetcher_of: Callable[..., Fetcher], status: int
+    server: ScriptedServer, fetcher_of: Callable[..., Fetcher], monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     fetcher = fetcher_of(8, max_attempts=1)
     server.fallback = reply(status, b"")
     fetch(fetcher, range(30))  # 8 + 4 + 2 are under way at most until one at a time is left
     assert fetcher.pressure.limit == 1.0
-    crowd = Crowd()
-    server.fallback = crowd.counted(reply(status, b""))
+    crowd = Crowd(fetcher, monkeypatch)
 
     answers = fetch(fetcher, range(30, 80))
 
