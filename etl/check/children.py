@@ -96,7 +96,8 @@ def _check_filterings(scope: Scope, rows: MonthRows, part: Part, places: Int64s)
 
 
 def _check_all_have_rows(scope: Scope, rows: MonthRows, without: Int64s, jobs_stream: Stream) -> None:
-    if without.size:
-        path, job = jobs_stream.at(int(without.min()), ("job_id",))
+    first = jobs_stream.at(int(without.min()), ("job_id",)) if without.size else None
+    if first is not None:
+        path, job = first
         detail = f"{{rows}} have no row in {rows.table.name}"
         scope.tell_rows(Kind.REFERENCE, path, detail, number=int(without.size), first=told(job))

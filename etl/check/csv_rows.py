@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = (1 << 20, 32 << 20, 1 << 30)  # a row must fit into a block; the larger ones are for long cells
 _HEADER_BYTES = 1 << 16
+_SHOWN = 200
 
 
 def check_csv(scope: Scope, name: str, entry: FileEntry, rows: Stream, *, current: bool) -> None:
@@ -35,14 +36,9 @@ def check_csv(scope: Scope, name: str, entry: FileEntry, rows: Stream, *, curren
         current: whether it was written under the schema of this version; else it may lack columns.
     """
     path, table = scope.folder / entry.path, table_named(name)
-    header = _header(path)
-    expected = [column.name for column in table.columns if current or column.name in header]
-    if header != expected or not set(table.key) <= set(header):
-        scope.tell(Kind.CSV, path, f"has the header {', '.join(header)[:200]!r}, not that of {name}")
-        return
     for size in _BLOCK_BYTES:
         try:
-            problem = _first_difference(path, table, rows, size)
+            problem = _wrong_header(path, table, current=current) or _first_difference(path, table, rows, size)
         except (OSError, pa.ArrowException) as error:
             if size == _BLOCK_BYTES[-1]:
                 scope.tell(Kind.CSV, path, f"cannot be read as CSV: {one_line(error)}")
@@ -52,10 +48,14 @@ def check_csv(scope: Scope, name: str, entry: FileEntry, rows: Stream, *, curren
         return
 
 
-def _header(path: Path) -> list[str]:
+def _wrong_header(path: Path, table: Table, *, current: bool) -> str | None:
     with path.open("rb") as file:
         line = file.readline(_HEADER_BYTES).decode("utf-8", "replace")
-    return next(csv.reader([line.rstrip("\n")]), [])
+    header = next(csv.reader([line.rstrip("\n")]), [])
+    expected = [column.name for column in table.columns if current or column.name in header]
+    if header == expected and set(table.key) <= set(header):
+        return None
+    return f"has the header {', '.join(header)[:_SHOWN]!r}, not that of {table.name}"
 
 
 def _first_difference(path: Path, table: Table, rows: Stream, block_bytes: int) -> str | None:

@@ -79,7 +79,7 @@ def published(layout: Layout, findings: Findings) -> str | None:
             raise OutputError(msg)
         findings.add(Kind.POINTER, layout.link, f"is not there, though snapshots were published; {newest}")
         return None
-    if run_id not in snapshots:
+    if not layout.snapshot(run_id).is_dir():
         path = layout.pointer if layout.pointer.exists() else layout.link
         findings.add(Kind.POINTER, path, f"names {_name(layout, run_id)}, which is not there; {newest}")
         return None

@@ -61,15 +61,12 @@ class Stream:
                 self._scope.tell(Kind.UNREADABLE, path, f"cannot be read: {one_line(error.__cause__ or error)}")
                 self.broken = True
 
-    def at(self, position: int, columns: Sequence[str]) -> tuple[Path, dict[str, Any]]:
-        """Return the file of a row, and cells of it.
+    def at(self, position: int, columns: Sequence[str]) -> tuple[Path, dict[str, Any]] | None:
+        """Return the file of a row, and cells of it; None where the stream ends before, since a file is gone.
 
         Args:
             position: of the row in the stream, from 0.
             columns: those wanted.
-
-        Raises:
-            IndexError: there are fewer rows.
         """
         first = 0
         for part in self.parts(columns):
@@ -77,7 +74,7 @@ class Stream:
                 (row,) = part.rows.slice(position - first, 1).to_pylist()
                 return part.path, row
             first += part.rows.num_rows
-        raise IndexError(position)
+        return None
 
 
 def told(row: dict[str, Any]) -> str:

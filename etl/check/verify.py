@@ -10,8 +10,10 @@ from etl.check.findings import Finding, Findings
 from etl.check.place import look_around, published, run_ids
 from etl.check.records import check_records
 from etl.check.snapshot import Checked, Depth, check_snapshot
+from etl.errors import OutputError
 from etl.load.build import Limits
 from etl.load.layout import Layout
+from etl.load.pointer import read_pointer
 
 MOST_ROWS = Limits().file_rows
 """That a file may have."""
@@ -89,10 +91,10 @@ def verify(path: str | Path, *, everything: bool = False, most_rows: int = MOST_
     """
     layout = Layout(Path(path).absolute())
     while True:
-        findings = Findings(layout.root)
+        findings, named = Findings(layout.root), _named(layout)
         latest = published(layout, findings)
         checked = _check_snapshots(layout, latest, findings, everything=everything, most_rows=most_rows)
-        if latest is None or layout.snapshot(latest).is_dir():
+        if layout.snapshot(latest).is_dir() if latest is not None else _named(layout) == named:
             break
     runs = check_records(layout, latest, findings)
     look_around(layout, findings)
@@ -110,6 +112,14 @@ def verify(path: str | Path, *, everything: bool = False, most_rows: int = MOST_
         by_size=len(checked) - len(full),
         runs=runs,
     )
+
+
+def _named(layout: Layout) -> str | None:
+    """Return what `latest` names, whatever that is; None where it names nothing."""
+    try:
+        return read_pointer(layout.root)
+    except OutputError:
+        return None
 
 
 def _check_snapshots(

@@ -83,15 +83,24 @@ def _file_that_is_no_parquet(copy: Copy) -> tuple[Kind, str]:
 
 
 @damage
-def _pages_that_cannot_be_decompressed(copy: Copy) -> tuple[Kind, str]:
-    path = copy.file("sync_jobs")
+def _pages_of_jobs_that_cannot_be_decompressed(copy: Copy) -> tuple[Kind, str]:
+    return Kind.UNREADABLE, _overwrite_a_page(copy, "sync_jobs")
+
+
+@damage
+def _pages_of_filterings_that_cannot_be_decompressed(copy: Copy) -> tuple[Kind, str]:
+    return Kind.UNREADABLE, _overwrite_a_page(copy, "filtering")
+
+
+def _overwrite_a_page(copy: Copy, table: str) -> str:
+    path = copy.file(table)
     with pq.ParquetFile(path) as file:
         column = file.metadata.row_group(0).column(0)
         first, size = column.dictionary_page_offset or column.data_page_offset, column.total_compressed_size
     content = bytearray(path.read_bytes())
     content[first : first + size] = b"\xff" * size
     path.write_bytes(content)
-    return Kind.UNREADABLE, copy.adopt(path)
+    return copy.adopt(path)
 
 
 @damage
@@ -144,6 +153,13 @@ def _manifest_without_a_table(copy: Copy) -> tuple[Kind, str]:
 
 
 @damage
+def _manifest_with_an_unknown_table(copy: Copy) -> tuple[Kind, str]:
+    return Kind.MANIFEST, copy.change_manifest(
+        lambda manifest: manifest["tables"].update(more={"rows": 0, "files": []})
+    )
+
+
+@damage
 def _manifest_with_a_path_out_of_the_snapshot(copy: Copy) -> tuple[Kind, str]:
     def change(manifest: dict[str, Any]) -> None:
         manifest["tables"]["filtering"]["files"][0]["path"] = f"../{copy.parent}/{MANIFEST}"
@@ -163,6 +179,11 @@ def _manifest_with_a_file_twice(copy: Copy) -> tuple[Kind, str]:
 @damage
 def _manifest_with_an_unknown_format(copy: Copy) -> tuple[Kind, str]:
     return Kind.MANIFEST, copy.change_manifest(lambda manifest: manifest["formats"].append("avro"))
+
+
+@damage
+def _manifest_without_parquet(copy: Copy) -> tuple[Kind, str]:
+    return Kind.MANIFEST, copy.change_manifest(lambda manifest: manifest["formats"].remove("parquet"))
 
 
 @damage
@@ -258,6 +279,13 @@ def _latest_gone(copy: Copy) -> tuple[Kind, str]:
 
 
 @damage
+def _latest_gone_and_a_record_unreadable(copy: Copy) -> tuple[Kind, str]:
+    copy.layout.link.unlink()
+    (copy.layout.run(copy.parent) / MANIFEST).unlink()
+    return Kind.POINTER, "latest"
+
+
+@damage
 def _file_of_an_older_snapshot_truncated(copy: Copy) -> tuple[Kind, str]:
     path = next((copy.layout.snapshot(copy.parent) / "sync_jobs").iterdir())
     path.write_bytes(path.read_bytes()[:-1])
@@ -318,6 +346,11 @@ def _columns_in_another_order(copy: Copy) -> tuple[Kind, str]:
 @damage
 def _pandas_metadata_stripped(copy: Copy) -> tuple[Kind, str]:
     return Kind.SCHEMA, copy.rewrite("sync_jobs", lambda rows: rows.replace_schema_metadata({"description": "jobs"}))
+
+
+@damage
+def _pandas_metadata_garbage(copy: Copy) -> tuple[Kind, str]:
+    return Kind.SCHEMA, copy.rewrite("sync_jobs", lambda rows: rows.replace_schema_metadata({"pandas": "{"}))
 
 
 @damage

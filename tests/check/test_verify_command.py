@@ -31,6 +31,12 @@ def test_a_sound_dataset_is_one_line_and_exit_0(sound: Path, capsys: pytest.Capt
     ]
 
 
+def test_a_dataset_of_documents_in_all_shapes_is_sound(published: Path) -> None:
+    report = verify(published)
+
+    assert (report.problems, report.notes) == ((), ())
+
+
 def test_quiet_says_nothing_unless_something_is_wrong(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:
     (copy.root / "notes.txt").touch()
     assert run_verify("--output", str(copy.root), "--quiet") == 0
@@ -116,6 +122,14 @@ def test_without_a_dataset_it_says_how_to_make_one(folder: str, tmp_path: Path) 
 def test_a_folder_that_is_not_there_is_no_dataset(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="no dataset is published here"):
         verify(tmp_path / "nowhere")
+
+
+def test_a_folder_that_cannot_be_read_is_an_error_of_the_output(copy: Copy) -> None:
+    shutil.rmtree(copy.layout.runs)
+    copy.layout.runs.touch()
+
+    with pytest.raises(OutputError, match="runs: cannot be read"):
+        copy.verify()
 
 
 def test_a_snapshot_that_nobody_was_led_to_is_no_published_dataset(copy: Copy) -> None:
