@@ -12,6 +12,7 @@ from etl.errors import OutputError
 from etl.load.layout import TMP, Layout, is_run_id, is_unfinished
 from etl.load.manifest import RunState
 from etl.load.pointer import read_pointer
+from etl.load.reader import snapshot_of
 from etl.load.runs import read_run
 
 if TYPE_CHECKING:
@@ -91,10 +92,21 @@ def _name(layout: Layout, run_id: str) -> str:
 
 
 def _was_published(layout: Layout, run_id: str) -> bool:
+    """Tell whether a snapshot was seen by readers, also where the record of its run is gone.
+
+    A run that dies between building its first snapshot and the swap leaves the batches of that snapshot staged.
+    """
     try:
-        return read_run(layout, run_id).state is RunState.PUBLISHED
+        if read_run(layout, run_id).state is RunState.PUBLISHED:
+            return True
+    except OutputError:
+        pass  # pruned, lost, or not yet written
+    try:
+        manifest = snapshot_of(layout.root, run_id).manifest
     except OutputError:
         return False
+    staged = [layout.staging / batch_id for batch_id in manifest.batches]
+    return manifest.parent is not None or not any(folder.is_dir() for folder in staged)
 
 
 def look_around(layout: Layout, findings: Findings) -> None:

@@ -132,13 +132,23 @@ def test_a_folder_that_cannot_be_read_is_an_error_of_the_output(copy: Copy) -> N
         copy.verify()
 
 
-def test_a_snapshot_that_nobody_was_led_to_is_no_published_dataset(copy: Copy) -> None:
+def test_a_first_snapshot_that_nobody_was_led_to_is_no_published_dataset(copy: Copy) -> None:
     copy.layout.link.unlink()
-    for run_id in (copy.latest, copy.parent):
-        copy.change_run(lambda record: record.update(state="publishing"), run_id)
+    shutil.rmtree(copy.snapshot)
+    copy.change_run(lambda record: record.update(state="publishing"), copy.parent)
+    copy.layout.batch(copy.parent, 0).mkdir(parents=True)
 
     with pytest.raises(OutputError, match="no dataset is published here"):
         copy.verify()
+
+
+def test_a_lost_link_is_told_also_where_the_records_of_runs_are_lost(copy: Copy) -> None:
+    copy.layout.link.unlink()
+    shutil.rmtree(copy.layout.runs)
+    assert [finding.kind for finding in copy.verify().problems] == [Kind.POINTER]
+
+    shutil.rmtree(copy.snapshot)
+    assert [finding.kind for finding in copy.verify().problems] == [Kind.POINTER]
 
 
 def test_what_dead_runs_left_and_what_is_foreign_are_notes(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:
