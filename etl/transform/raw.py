@@ -1,8 +1,8 @@
 """The raw archive: documents as received, redacted, one a line; input of `etl replay`.
 
-A line is `{"id":...,"fetched_at":...,"document":{...}}`: the id that was asked for (null where the document alone
-tells), when the document was received (ISO 8601, UTC), and the document with markers and masks. It transforms to the
-same rows as the document itself.
+A line is `{"id":...,"fetched_at":...,"document":{...}}`: the job's id (null where it has none that could be used), when
+the document was received (ISO 8601, UTC), and the document with markers and masks. It transforms to the same rows as
+the document itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def raw_line(document: Document, exposed: frozenset[str] = frozenset()) -> bytes
     """Return a document's line of the raw archive, without an end of line.
 
     Args:
-        document: as received.
+        document: as received; one that `transform` refuses has no place in an archive.
         exposed: configuration fields whose values may be shown.
 
     Raises:
@@ -42,8 +42,14 @@ def raw_line(document: Document, exposed: frozenset[str] = frozenset()) -> bytes
     value, _ = decode_noting(document.raw)
     clean = redact(value, exposed).document
     fetched_at = document.fetched_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    line = {"id": document.id, "fetched_at": fetched_at, "document": msgspec.Raw(_exact(clean))}
-    return msgspec.json.encode(line)
+    job_id = _own_id(value) if document.id is None else document.id
+    return msgspec.json.encode({"id": job_id, "fetched_at": fetched_at, "document": msgspec.Raw(_exact(clean))})
+
+
+def _own_id(value: JsonValue) -> str | None:
+    """Return the id that a document names itself: beside the document it stays as it is, whatever it looks like."""
+    found = value.get("id") if isinstance(value, dict) else None
+    return found if isinstance(found, str) and found and not is_unpaired(found) else None
 
 
 def _exact(value: JsonValue) -> bytes:
