@@ -29,8 +29,12 @@ class _List(msgspec.Struct):
 _LIST: Final = msgspec.json.Decoder(_List)
 
 
-def connector_ids(asking: Asking) -> tuple[tuple[str, ...], str | None]:
+def connector_ids(asking: Asking, reach: int = REACH) -> tuple[tuple[str, ...], str | None]:
     """Ask for the ids of all connectors, those marked as deleted included where the cluster knows such.
+
+    Args:
+        asking: asks.
+        reach: how far a list reaches.
 
     Returns:
         The ids, and why they may not be all; None where they are all that the cluster has.
@@ -41,8 +45,8 @@ def connector_ids(asking: Asking) -> tuple[tuple[str, ...], str | None]:
     """
     ids: list[str] = []
     extra = dict(_WITH_DELETED)
-    while len(ids) < REACH:
-        size = min(PAGE_SIZE, REACH - len(ids))
+    while len(ids) < reach:
+        size = min(PAGE_SIZE, reach - len(ids))
         params: dict[str, str | int] = {"from": len(ids), "size": size, "filter_path": "count,results.id"}
         try:
             page = asking.ask(Call(path=_PATH, params=params | extra), _LIST.decode).value
@@ -56,7 +60,7 @@ def connector_ids(asking: Asking) -> tuple[tuple[str, ...], str | None]:
         ids += [one.id for one in page.results if isinstance(one.id, str)]
         if len(page.results) < size:
             return tuple(ids), None
-    return tuple(ids), f"only the first {REACH} connectors can be listed"
+    return tuple(ids), f"only the first {reach} connectors can be listed"
 
 
 def _why(error: EtlError) -> str:

@@ -91,6 +91,7 @@ class _Entry:
     is_whole: bool = False
     by_index: bool = False
     requests: int = 0
+    page_size: int = 1
 
 
 class Course:
@@ -205,12 +206,13 @@ class Course:
 
     def open(self, part: Part) -> _Entry:
         """Begin the account of a part."""
-        self._entries.append(_Entry(part=part, before=self.asking.sent))
+        self._entries.append(_Entry(part=part, before=self.asking.sent, page_size=self.lister.size.now))
         return self._entries[-1]
 
     def close(self, entry: _Entry) -> None:
         """End the account of a part."""
         entry.requests = self.asking.sent - entry.before
+        entry.page_size = (self.point if entry.by_index else self.lister).size.now
 
     def refused(self, error: EtlError) -> None:
         """Note that the index cannot be read."""
@@ -248,10 +250,9 @@ class Course:
 
     def report(self) -> WalkReport:
         """Return what the walk did so far."""
-        sizes = {False: self.lister.size, True: self.point.size}
         report = WalkReport(
             requests=self.asking.sent,
-            least=sum(-(-entry.found // sizes[entry.by_index]) for entry in self._entries),
+            least=sum(-(-entry.found // entry.page_size) for entry in self._entries),
             found=len(self.seen),
             unwanted=self._unwanted,
             skipped=self._skipped,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from etl.errors import UnreachableError
-from etl.extract.walk.pages import PAGE_SIZE, REACH, Page, WindowError, page_of
+from etl.extract.walk.pages import PAGE_SIZE, REACH, Page, PageSize, WindowError, page_of
 from etl.extract.walk.trail import Anchor, Order, OrderCheck, anchor_of
 from etl.extract.wire import TooLargeError
 
@@ -58,7 +58,7 @@ class Lister:
         ids_only: read no documents.
 
     Attributes:
-        size: jobs on a page; halved for good when an answer is too large.
+        size: jobs on a page.
         reach: see above; the list itself may say that it is less.
         check: the order that was seen.
     """
@@ -72,7 +72,7 @@ class Lister:
         reach: int = REACH,
         ids_only: bool = False,
     ) -> None:
-        self.size = page_size
+        self.size = PageSize(page_size)
         self.reach = reach
         self.check = OrderCheck()
         self._asking = asking
@@ -109,16 +109,17 @@ class Lister:
         """
         start = self._resume(anchor)
         while True:
-            size = min(self.size, self.reach - start)
+            size = min(self.size.now, self.reach - start)
             page = self._page(part, start, size)
             if page is None:
                 start = min(start, max(self.reach - 1, 0))
                 continue
             times = tuple(self.time_ms(item) for item in page.items)
             self.check.watch(times)
-            if start and not anchor.is_met({item.id for item in page.items}):
+            # From its beginning a part has no gap; and pages of one job cannot overlap.
+            if 0 < start < anchor.offset and not anchor.is_met({item.id for item in page.items}):
                 if not self._stands_before(anchor, times):
-                    start = max(0, start - max(1, self.size // 2))
+                    start = max(0, start - max(1, self.size.now // 2))
                     continue
             else:
                 anchor = anchor_of(start, page.items, times)
@@ -133,7 +134,7 @@ class Lister:
 
     def _resume(self, anchor: Anchor, within: int | None = None) -> int:
         """Return where the next page begins: with what was read last, or shares its time."""
-        most = self.size // 2 if within is None else within // 2  # a page must go further than the one before
+        most = self.size.now // 2 if within is None else within // 2  # a page must go further than the one before
         return max(0, min(anchor.offset, self.reach) - min(anchor.tied(), most))
 
     def _stands_before(self, anchor: Anchor, times: tuple[int | None, ...]) -> bool:
@@ -149,7 +150,7 @@ class Lister:
         """Ask for a page, a smaller one where it is too large; None where it lies beyond a reach now known."""
         while True:
             try:
-                return page_of(self._asking, part, start=start, size=min(size, self.size), ids_only=self._ids_only)
+                page = page_of(self._asking, part, start=start, size=size, ids_only=self._ids_only)
             except WindowError as error:
                 if error.reach >= self.reach:
                     msg = f"{self._asking.who.url}: the list ends at {error.reach} jobs, but not where it says"
@@ -159,9 +160,13 @@ class Lister:
                 if size <= 0:
                     return None
             except TooLargeError as error:
-                if min(size, self.size) <= 1:
+                if size <= 1:
                     return self._only_id(part, start, error)
-                self.size = max(1, min(size, self.size) // 2)
+                self.size.halve(size)
+                size = self.size.now
+            else:
+                self.size.fits()
+                return page
 
     def _only_id(self, part: Part, start: int, error: TooLargeError) -> Page:
         """Return the page of one job whose document is too large to be read: all but the document."""

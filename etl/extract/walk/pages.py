@@ -26,6 +26,7 @@ REACH: Final = 10_000
 IDS_ONLY: Final = ",".join(["count", "results.id", *(f"results.{name}" for name in FIELDS)])
 
 _BAD_REQUEST = 400
+_GOOD_IN_A_ROW = 8
 _WINDOW = re.compile(r"Result window is too large.*?less than or equal to: \[(\d+)\]")
 
 
@@ -39,6 +40,34 @@ class WindowError(Exception):
     def __init__(self, reach: int) -> None:
         super().__init__(reach)
         self.reach = reach
+
+
+class PageSize:
+    """How many jobs are asked for at a time: half as many when an answer is too large, and more again by and by.
+
+    Args:
+        most: how many are never exceeded.
+
+    Attributes:
+        now: how many to ask for.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.now = most
+        self._most = most
+        self._good = 0
+
+    def halve(self, tried: int) -> None:
+        """Ask for half as many as were tried, for their answer was too large."""
+        self.now = max(1, tried // 2)
+        self._good = 0
+
+    def fits(self) -> None:
+        """Note that an answer was read; after some, more are tried, for a few large documents may have been passed."""
+        self._good += 1
+        if self._good >= _GOOD_IN_A_ROW and self.now < self._most:
+            self.now = min(self._most, 2 * self.now)
+            self._good = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,7 @@ from etl.errors import EtlError, UnreachableError
 from etl.extract.walk.asking import AnswerError, Call, StoppedError
 from etl.extract.walk.found import FIELDS, Found, found_in, with_id
 from etl.extract.walk.lister import milliseconds
+from etl.extract.walk.pages import PageSize
 from etl.extract.wire import TooLargeError
 
 if TYPE_CHECKING:
@@ -113,11 +114,11 @@ class PointReader:
         ids_only: read no documents.
 
     Attributes:
-        size: hits on a page; halved for good when an answer is too large.
+        size: hits on a page.
     """
 
     def __init__(self, asking: Asking, *, page_size: int, ids_only: bool = False) -> None:
-        self.size = page_size
+        self.size = PageSize(page_size)
         self._asking = asking
         self._ids_only = ids_only
 
@@ -175,7 +176,7 @@ class PointReader:
     def _page(self, place: _Place, query: dict[str, Any]) -> HitsRead:
         while True:
             body = {
-                "size": self.size,
+                "size": self.size.now,
                 "query": query,
                 "pit": {"id": place.point, "keep_alive": KEEP_ALIVE},
                 "sort": _SORT,
@@ -186,11 +187,14 @@ class PointReader:
             if self._ids_only:
                 body["_source"] = list(FIELDS)
             try:
-                return self._searched(place, body, None)
+                read = self._searched(place, body, None)
             except TooLargeError as error:
-                if self.size <= 1:
+                if self.size.now <= 1:
                     return self._searched(place, body | {"_source": list(FIELDS)}, self._asking.line(str(error)))
-                self.size //= 2
+                self.size.halve(self.size.now)
+            else:
+                self.size.fits()
+                return read
 
     def _searched(self, place: _Place, body: dict[str, Any], problem: str | None) -> HitsRead:
         told = self._asking.ask(Call(method="POST", path="/_search", body=msgspec.json.encode(body)), _whole)

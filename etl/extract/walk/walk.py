@@ -128,7 +128,7 @@ def ask_for_connectors(course: Course) -> None:
     """Learn which connectors there are, also those whose jobs no page has shown."""
     if course.settings.filters.connector_ids:
         return
-    ids, why_not_all = connector_ids(course.asking)
+    ids, why_not_all = connector_ids(course.asking, course.lister.reach)
     course.connector_ids.update(dict.fromkeys(ids))
     if why_not_all is not None:
         course.note(why_not_all)
