@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from etl.cli import options
 from etl.cli.run import configure_logs, execute, limits, run_settings
 from etl.extract.jobs_file import read_jobs
 from etl.load.recover import SANDBOX
+from etl.pipeline.run import run
 from etl.sandbox.demo import demo_ids_text, demo_jobs_text
 from etl.sandbox.faults import DEMO_FAULTS, NO_FAULTS
 from etl.sandbox.server import Sandbox
@@ -41,13 +43,9 @@ def command(jobs: int | None, *, faults: bool, **given: Any) -> None:  # noqa: A
         environment = {"ELASTICSEARCH_API_KEY": sandbox.api_key}
         reached = connection(ConnectionFlags(url=sandbox.url), environment, limits=limits(given))
         configure_logs(given, reached)
-        summary = execute(
-            read_jobs(io.BytesIO(ids.encode())),
-            reached,
-            run_settings(given, source=SANDBOX),
-            given,
-            inputs={"demo": "sample" if jobs is None else jobs},
-        )
+        jobs_file = read_jobs(io.BytesIO(ids.encode()))
+        inputs = {"demo": "sample" if jobs is None else jobs}
+        summary = execute(partial(run, jobs_file, reached, run_settings(given, source=SANDBOX), inputs=inputs), given)
     if not given["quiet"] and not given["as_json"]:
         click.echo(
             f"\nlook at it: python -c \"import etl; print(etl.open_dataset({str(summary.output)!r})['sync_jobs'])\""

@@ -15,9 +15,11 @@ from etl.scrub import text as masked
 
 COMMANDS = {
     "run": "Fetch sync jobs and publish them as tables: the main job.",
+    "discover": "Print the ids of all sync jobs on the cluster.",
     "demo": "Try the whole way on made-up data, without a cluster.",
     "sandbox": "Serve a stand-in Elasticsearch on this machine, for trying and testing.",
     "replay": "Publish saved documents, without a network.",
+    "export": "Write hand-over files: one file a table, from the published dataset.",
     "inspect": "Show what a dataset holds, or what lies between two states of it.",
     "verify": "Check a dataset: files, keys, references, counts.",
     "schema": "Print the data dictionary.",
@@ -62,9 +64,11 @@ def cli() -> None:
       export ELASTICSEARCH_URL=https://es.example.org:9200
       export ELASTICSEARCH_API_KEY=...
       etl run jobs.txt                one sync job id a line
+      etl run --all                   every sync job on the cluster
 
     \b
-    Exit codes: 0 done; 2 usage; 3 published but incomplete; 4 nothing published; 69 unreachable; 74 output;
+    Exit codes: 0 done; 2 usage; 3 published but incomplete; 4 nothing published;
+    5 a check found something; 69 unreachable; 74 output;
     75 locked; 77 refused; 130 interrupted; 143 terminated.
     """
 

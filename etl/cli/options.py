@@ -100,10 +100,14 @@ output_option = option(
 
 json_option = option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
-report_options = chain(
-    json_option,
+quiet_options = chain(
     option("--quiet", "-q", is_flag=True, help="Say nothing unless something is wrong."),
     option("--verbose", "-v", count=True, help="Log details; twice: of the libraries too."),
+)
+
+report_options = chain(
+    json_option,
+    quiet_options,
 )
 
 connection_limits = chain(
@@ -200,6 +204,13 @@ run_options = chain(
         default="1h",
         show_default=True,
         help="A finished job is not fetched again when it was fetched this long after its latest time.",
+    ),
+    option(
+        "--overlap",
+        type=duration,
+        default="1h",
+        show_default=True,
+        help="With --all: how much later than it was created a job may have become visible.",
     ),
     option("--refresh", is_flag=True, help="Fetch settled jobs too."),
     option("--strict", is_flag=True, help="Exit 3 when the cluster does not have an id."),

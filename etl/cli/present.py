@@ -60,6 +60,11 @@ def _lines(summary: RunSummary) -> list[str]:
     lines += ["", f"{summary.redacted:,} configuration values redacted, {summary.masked:,} texts masked"]
     if summary.adopted:
         lines.append(f"{summary.adopted:,} more jobs adopted from runs that died")
+    if summary.figures:
+        lines.append(
+            f"{summary.figures['requests']:,} requests (at least {summary.figures['least_requests']:,}); "
+            f"{summary.figures['left_alone']:,} settled jobs met and left alone"
+        )
     if summary.snapshot is not None:
         lines.append(f"published in {summary.output}/latest")
     elif summary.exit_code in {ExitCode.OK, ExitCode.INCOMPLETE}:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Any
 
 import click
 
 from etl.cli import options
-from etl.cli.present import show_run
-from etl.cli.run import run_settings
-from etl.cli.signals import stopping
-from etl.errors import ExitCode
+from etl.cli.run import execute, run_settings
 from etl.observe.logs import configure
 from etl.pipeline.replay import replay
-from etl.pipeline.stop import Stop
 
 
 @click.command("replay")
@@ -38,17 +35,5 @@ def command(files: tuple[str, ...], source: str | None, **given: Any) -> None:  
       elasticdump --input=... --output=$ | etl replay - --output history
     """
     configure(-1 if given["quiet"] else given["verbose"])
-    stop = Stop()
     settings = run_settings(given, source=source)
-    with stopping(stop):
-        summary = replay(
-            files,
-            settings,
-            stdin=sys.stdin.buffer,
-            stop=stop,
-            quiet=given["quiet"],
-            inputs={"files": list(files)},
-        )
-    show_run(summary, as_json=given["as_json"], quiet=given["quiet"])
-    if summary.exit_code is not ExitCode.OK:
-        raise click.exceptions.Exit(summary.exit_code)
+    execute(partial(replay, files, settings, stdin=sys.stdin.buffer, inputs={"files": list(files)}), given)

@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from etl.cli import options
+from etl.cli.filters import filter_options, filters_of
 from etl.cli.present import show_rehearsal, show_run
 from etl.cli.signals import stopping
 from etl.errors import ExitCode, UsageError
+from etl.extract.filters import JobFilters
 from etl.extract.jobs_file import JobsFile, read_jobs
 from etl.observe.logs import configure
 from etl.pipeline.rehearsal import rehearse
 from etl.pipeline.run import run
 from etl.pipeline.stop import Stop
+from etl.pipeline.whole import run_all
 from etl.settings import Connection, ConnectionFlags, RunSettings, connection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from etl.pipeline.summary import RunSummary
 
 
 @click.command("run")
-@click.argument("jobs_file", default="jobs.txt", envvar="ETL_JOBS_FILE")
+@click.argument("jobs_file", required=False, envvar="ETL_JOBS_FILE")
+@options.option("--all", "whole", is_flag=True, help="Fetch every sync job on the cluster, instead of a jobs file.")
+@filter_options
 @options.connection_options
 @options.run_options
 @options.option("--dry-run", is_flag=True, help="Say what would be fetched, skipped and written, and do none of it.")
 @options.report_options
-def command(jobs_file: str, *, dry_run: bool, **given: Any) -> None:  # noqa: ANN401 - as click hands them over
+def command(jobs_file: str | None, *, whole: bool, dry_run: bool, **given: Any) -> None:  # noqa: ANN401 - as click hands them over
     """Fetch every id of JOBS_FILE, transform the documents, and publish them as tables.
 
     JOBS_FILE has one sync job id a line (default: jobs.txt; - is standard input). A run that is repeated fetches only
@@ -41,14 +49,28 @@ def command(jobs_file: str, *, dry_run: bool, **given: Any) -> None:  # noqa: AN
       some-command | etl run - --json
       etl run output/runs/<run_id>/failed.txt        what failed, once more
       etl run jobs.txt --dry-run
+      etl run --all                                  every sync job on the cluster; the next time what is new
+      etl run --all --since 30d --status error
     """
+    filters = filters_of(given)
+    if whole and (jobs_file or dry_run):
+        msg = "--all and a jobs file, or --dry-run, exclude each other: choose one"
+        raise UsageError(msg)
+    if not whole and filters != JobFilters():
+        msg = "filters narrow --all, not a jobs file: use `etl discover` with them to make one"
+        raise UsageError(msg)
     reached = connection(flags(given), limits=limits(given))
     configure_logs(given, reached)
+    if whole:
+        execute(partial(run_all, filters, reached, run_settings(given), inputs={"all": True}), given)
+        return
+    jobs_file = jobs_file or "jobs.txt"
     if dry_run:
         found = rehearse(read_jobs_file(jobs_file), reached, run_settings(given))
         show_rehearsal(found, as_json=given["as_json"])
         return
-    execute(read_jobs_file(jobs_file), reached, run_settings(given), given, inputs={"jobs_file": jobs_file})
+    jobs = read_jobs_file(jobs_file)
+    execute(partial(run, jobs, reached, run_settings(given), inputs={"jobs_file": jobs_file}), given)
 
 
 def flags(given: dict[str, Any]) -> ConnectionFlags:
@@ -70,6 +92,7 @@ def run_settings(given: dict[str, Any], *, source: str | None = None) -> RunSett
         output_mode=given["output_mode"],
         exposed=frozenset(given["expose"]),
         settle_s=given["settle"],
+        overlap_s=given["overlap"],
         refresh=given["refresh"],
         strict=given["strict"],
         batch_size=given["batch_size"],
@@ -107,13 +130,16 @@ def read_jobs_file(path: str) -> JobsFile:
         raise UsageError(msg) from error
 
 
-def execute(
-    jobs: JobsFile, reached: Connection, settings: RunSettings, given: dict[str, Any], *, inputs: dict[str, Any]
-) -> RunSummary:
-    """Run, print the summary, and exit unless all is well."""
+def execute(job: Callable[..., RunSummary], given: dict[str, Any]) -> RunSummary:
+    """Run, print the summary, and exit unless all is well.
+
+    Args:
+        job: takes `stop` and `quiet`.
+        given: the options.
+    """
     stop = Stop()
     with stopping(stop):
-        summary = run(jobs, reached, settings, stop=stop, quiet=given["quiet"], inputs=inputs)
+        summary = job(stop=stop, quiet=given["quiet"])
     show_run(summary, as_json=given["as_json"], quiet=given["quiet"])
     if summary.exit_code is not ExitCode.OK:
         raise click.exceptions.Exit(summary.exit_code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -64,6 +64,10 @@ class JobFilters:
             and (self.since is None or created_at >= self.since)
             and (self.until is None or created_at < self.until)
         )
+
+    def without_status(self) -> JobFilters:
+        """Return the filters that admit every status."""
+        return replace(self, statuses=())
 
     def matches(self, document: Mapping[str, Any], time_of: TimeOf) -> bool:
         """Tell whether a document, decoded, is wanted; flat documents of 8.5 name their connector at the top."""

@@ -9,14 +9,14 @@ from etl.errors import OutputError, UsageError
 from etl.load.layout import TMP, is_run_id, is_unfinished
 from etl.load.manifest import RunState
 from etl.load.pointer import read_pointer, settle_pointer
-from etl.load.reader import Snapshot, chain_of
+from etl.load.reader import Snapshot, chain_of, snapshot_of
 from etl.load.runs import read_runs, set_state
 from etl.load.staging import Batch, read_batches, remove_batches, remove_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from etl.load.manifest import Origin, RunManifest
+    from etl.load.manifest import Origin
     from etl.load.storage import Storage
 
 SANDBOX = "sandbox"
@@ -70,7 +70,7 @@ def recover(storage: Storage, origin: Origin) -> Recovered:
     latest = chain[0] if chain else None
     replaces_sandbox = _check_terms(root, latest, origin)
     runs = read_runs(storage.layout)
-    _check_link(storage, latest, runs)
+    _check_link(storage, latest)
     _remove_leftovers(storage)
     settle_pointer(storage)
     published = {snapshot.run_id for snapshot in chain}
@@ -124,16 +124,23 @@ def _check_terms(root: Path, latest: Snapshot | None, origin: Origin) -> bool:
     return False
 
 
-def _check_link(storage: Storage, latest: Snapshot | None, runs: list[RunManifest]) -> None:
-    """Refuse to take unlinked snapshots for leftovers where the link itself was lost."""
+def _check_link(storage: Storage, latest: Snapshot | None) -> None:
+    """Refuse to take unlinked snapshots for leftovers where the link itself was lost.
+
+    A snapshot that follows another was built on a published one; one whose batches are gone was published itself. Only
+    a first snapshot whose batches are still staged was never linked.
+    """
     if latest is not None:
         return
-    there = [
-        run.run_id for run in runs if run.state is RunState.PUBLISHED and storage.layout.snapshot(run.run_id).is_dir()
-    ]
-    if there:
-        msg = f"{storage.layout.link}: missing, though snapshots were published; link it to snapshots/{there[-1]}"
-        raise OutputError(msg)
+    folder = storage.layout.snapshots
+    names = sorted(path.name for path in folder.iterdir() if is_run_id(path.name)) if folder.is_dir() else []
+    for name in reversed(names):
+        manifest = snapshot_of(storage.layout.root, name).manifest
+        staged = [storage.layout.batch(run_id, int(number)) for run_id, _, number in
+                  (batch_id.partition("/") for batch_id in manifest.batches)]  # fmt: skip
+        if manifest.parent is not None or not any(path.is_dir() for path in staged):
+            msg = f"{storage.layout.link}: missing, though snapshots were published; link it to snapshots/{name}"
+            raise OutputError(msg)
 
 
 def _remove_leftovers(storage: Storage) -> None:

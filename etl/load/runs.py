@@ -142,7 +142,8 @@ def read_runs(layout: Layout) -> list[RunManifest]:
         OutputError: one cannot be read.
     """
     names = sorted(path.name for path in layout.runs.iterdir()) if layout.runs.is_dir() else []
-    return [read_run(layout, name) for name in names if is_run_id(name)]
+    runs = [read_run(layout, name) for name in names if is_run_id(name)]
+    return sorted(runs, key=lambda run: run.started_at)  # ids of one second are in no order
 
 
 def read_run(layout: Layout, run_id: str) -> RunManifest:

@@ -65,6 +65,9 @@ class Course:
         refused_fields: fields that were to be exposed but are secrets.
         fatal: what ended the fetching.
         raw: the archive of documents as received, while it grows.
+        incomplete: parts of the cluster that could not be read, with the remedy.
+        figures: further counts for the run's manifest and the summary.
+        watermark: where an incremental run resumes; None leaves that as it is.
     """
 
     run_id: str
@@ -91,6 +94,9 @@ class Course:
     refused_fields: set[str] = field(default_factory=set)
     fatal: EtlError | None = None
     raw: NewFile | None = None
+    incomplete: list[str] = field(default_factory=list)
+    figures: dict[str, int] = field(default_factory=dict)
+    watermark: Any = None
 
     @property
     def output(self) -> Path:
@@ -152,6 +158,7 @@ class Course:
             fatal=self.fatal,
             stopped=self.stop.cause,
             strict=self.settings.strict,
+            incomplete=len(self.incomplete),
         )
         if self.raw is not None:
             self.raw.close()
@@ -162,6 +169,7 @@ class Course:
                 plan,
                 run_record(self, end, partial(self._final, plan)),
                 now=datetime.now(UTC),
+                watermark=self.watermark,
                 rewrite_rows=partial(redact_rows, exposed=self.settings.exposed),
             )
             return run_summary(self, end, closed, plan)

@@ -65,6 +65,7 @@ def run_record(course: Course, end: Verdict, final: Callable[[], Iterator[IdReco
             "redacted": course.redacted,
             "masked": course.masked,
             "adopted": course.adopted,
+            **course.figures,
         },
         versions={
             "etl": version("sync-jobs-etl"),
@@ -94,7 +95,8 @@ def run_summary(course: Course, end: Verdict, closed: Closing, plan: PublishPlan
         masked=course.masked,
         adopted=course.adopted,
         problem=end.problem,
-        warnings=(*course.warnings, *_warnings(course, plan)),
+        warnings=(*course.incomplete, *course.warnings, *_warnings(course, plan)),
+        figures=dict(course.figures),
         failed_file=course.output / "runs" / course.run_id / FAILED if retry else None,
         elapsed_s=(datetime.now(UTC) - course.started).total_seconds(),
     )

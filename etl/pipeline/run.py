@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from etl.errors import InterruptedRunError, TerminatedRunError, UnreachableError
 from etl.extract.client import Client
-from etl.extract.cluster import ClusterFacts, cluster_facts
 from etl.pipeline.batch import BatchWork
 from etl.pipeline.by_ids import fetch_ids
 from etl.pipeline.opening import opened
-from etl.pipeline.stop import Stop, StopCause
+from etl.pipeline.preflight import facts_of
+from etl.pipeline.stop import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +54,7 @@ def run(
     stop = stop or Stop()
     started = datetime.now(UTC)
     with Client(connection) as client:
-        facts = _facts(client, stop)
+        facts = facts_of(client, stop)
     with opened(
         settings,
         settings.source or facts.uuid or urlsplit(connection.url).netloc,
@@ -75,20 +74,3 @@ def run(
         with stop.after(settings.deadline_s):
             fetch_ids(course, work, jobs, quiet=quiet)
         return course.finish()
-
-
-def _facts(client: Client, stop: Stop) -> ClusterFacts:
-    try:
-        facts = cluster_facts(client, stop=stop.event)
-    except UnreachableError:
-        _end_if_stopped(stop)  # the stop broke off the waiting for an answer
-        raise
-    _end_if_stopped(stop)
-    return facts
-
-
-def _end_if_stopped(stop: Stop) -> None:
-    if stop.cause is not None:
-        kind = TerminatedRunError if stop.cause is StopCause.TERMINATED else InterruptedRunError
-        msg = "stopped before the first id was asked for"
-        raise kind(msg)

@@ -29,6 +29,7 @@ class RunSummary:
         masked: texts of it in which something was masked.
         adopted: further jobs, fetched by runs that died, that were published with this one.
         problem: why the exit code is not 0, in a sentence with the remedy; None where it is.
+        figures: of a walk: requests made, the fewest possible, and published jobs that were left alone.
         warnings: what the operator should know all the same.
         failed_file: jobs file of what to try again; None where nothing failed.
         elapsed_s: seconds from start to end.
@@ -46,6 +47,7 @@ class RunSummary:
     masked: int
     adopted: int
     problem: str | None
+    figures: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = field(default=())
     failed_file: Path | None = None
     elapsed_s: float
@@ -64,6 +66,7 @@ class RunSummary:
             "redacted": self.redacted,
             "masked": self.masked,
             "adopted": self.adopted,
+            "figures": dict(self.figures),
             "problem": self.problem,
             "warnings": list(self.warnings),
             "failed_file": None if self.failed_file is None else str(self.failed_file),

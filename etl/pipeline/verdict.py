@@ -44,6 +44,7 @@ def verdict(
     fatal: EtlError | None,
     stopped: StopCause | None,
     strict: bool,
+    incomplete: int = 0,
 ) -> Verdict:
     """Decide how a run ends.
 
@@ -54,6 +55,7 @@ def verdict(
         fatal: what ended the fetching.
         stopped: why it was ended before the last id.
         strict: whether an id that the cluster does not have counts as a failure.
+        incomplete: parts of the cluster that could not be read.
     """
     total = sum(outcomes.values())
     failed, rejected, invalid, missing = (
@@ -85,6 +87,8 @@ def verdict(
         )
         if count
     ]
+    if incomplete:
+        shares.append(f"{incomplete} parts of the cluster not read to the end, see the warnings")
     if shares:
         why = f" ({stopped})" if stopped is not None else ""
         problem = f"published, but incomplete: {', '.join(shares)}{why}; run again with the failed.txt of this run"

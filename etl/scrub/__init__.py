@@ -6,6 +6,6 @@ text as it is, so masking twice changes nothing.
 
 from etl.scrub.masker import Masker
 from etl.scrub.names import is_secret_name, looks_secret
-from etl.scrub.patterns import MASK, secret_parts, text
+from etl.scrub.patterns import MASK, repeated_text, secret_parts, text
 
-__all__ = ["MASK", "Masker", "is_secret_name", "looks_secret", "secret_parts", "text"]
+__all__ = ["MASK", "Masker", "is_secret_name", "looks_secret", "repeated_text", "secret_parts", "text"]

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from functools import cached_property
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 from etl.scrub.patterns import MASK, text
 
@@ -45,7 +45,7 @@ class Masker:
 
     def text(self, value: str) -> str:
         """Mask the known secrets, then what looks like one."""
-        if self._secrets and value:
+        if self._secrets and len(value) >= _KNOWN_FROM:
             for spelling in self._candidates(value):
                 value = re.sub(_pattern(spelling), MASK, value, flags=re.IGNORECASE)
             value = self._without_cut_secret(value)
@@ -105,12 +105,23 @@ def _spellings(secret: str) -> set[str]:
         forms.add(encoded.hex())
         if _PLAIN.fullmatch(plain):
             continue  # nothing in it is ever quoted or escaped
-        forms |= {unicodedata.normalize("NFC", plain), unicodedata.normalize("NFD", plain)}
-        for ascii_only in (True, False):
-            escaped = json.dumps(plain, ensure_ascii=ascii_only)[1:-1]
-            forms |= {escaped, escaped.replace("/", "\\/"), json.dumps(escaped, ensure_ascii=ascii_only)[1:-1]}
-        forms |= {repr(plain)[1:-1], repr(encoded)[2:-1], plain.replace("'", "''"), plain.replace("'", "\\'")}
-        forms |= {html.escape(plain), html.escape(plain, quote=False)}
-        forms |= {quote(encoded), quote(encoded, safe=""), quote_plus(encoded)}
-        forms |= {encoded.decode("latin-1"), plain.encode("ascii", "replace").decode()}
+        percent = quote(encoded, safe="")
+        forms |= {percent, percent.replace("%2F", "/"), percent.replace("%20", "+")}
+        if not plain.isprintable() or not plain.isascii() or not _UNQUOTED.fullmatch(plain):
+            forms |= _quoted(plain, encoded)
+    return forms
+
+
+_UNQUOTED = re.compile(r"[^\"'\\/&<>]+")
+
+
+def _quoted(plain: str, encoded: bytes) -> set[str]:
+    """Return how a text with quotes, slashes, angle brackets or other scripts is written."""
+    forms = {unicodedata.normalize("NFC", plain), unicodedata.normalize("NFD", plain)}
+    for ascii_only in (True, False):
+        escaped = json.dumps(plain, ensure_ascii=ascii_only)[1:-1]
+        forms |= {escaped, escaped.replace("/", "\\/"), json.dumps(escaped, ensure_ascii=ascii_only)[1:-1]}
+    forms |= {repr(plain)[1:-1], repr(encoded)[2:-1], plain.replace("'", "''"), plain.replace("'", "\\'")}
+    forms |= {html.escape(plain), html.escape(plain, quote=False)}
+    forms |= {encoded.decode("latin-1"), plain.encode("ascii", "replace").decode()}
     return forms

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET_SYLLABLES = (
@@ -16,6 +17,7 @@ _SECRET_WORDS = frozenset(
 _SECRET_FIELD_WORDS = frozenset({"key", "keys", "cert", "certificate", "pin", "dsn", "login", "code", "answer", "seed"})
 
 
+@lru_cache(maxsize=4096)  # names repeat from job to job
 def is_secret_name(name: str, *, field: bool = False) -> bool:
     """Tell whether a name is one that secrets go by.
 

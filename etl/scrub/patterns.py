@@ -6,6 +6,7 @@ Every pattern reads a text once: prefixes are bounded or absent, and what a patt
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ _KNOWN_FORM = re.compile(
     r"(?<![\w-])(?:eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?|A[KS]IA[0-9A-Z]{16}|gh[pousr]_\w{20,}|github_pat_\w{20,}"
     r"|glpat-[\w-]{16,}|xox[abeoprs]-[\w-]{10,}|AIza[\w-]{30,}|ya29\.[\w.-]{20,})"
 )
+_BETWEEN = re.compile(r"[=:,>%&\uff1d\uff1a]")  # some part of every separator of a parameter
+_SCHEMES = ("bearer", "basic", "apikey", "token")
 _URL_TOKEN = re.compile(r"[^\s\"'<>]+")
 _QUERY_VALUE = re.compile(r"(?<==)[^&;#]+")
 _RELATIVE_QUERY = re.compile(r"(?P<open>[?&][\w.\[\]$-]{1,60}=)(?P<content>[^&\s\"'<>#;]+)")
@@ -85,31 +88,42 @@ def text(value: str) -> str:
         value = _ORACLE.sub(rf"\g<open>{MASK}", value)
     if "?" in value:
         value = _RELATIVE_QUERY.sub(rf"\g<open>{MASK}", value)
-    value = _HEADER.sub(rf"\g<open>{MASK}", value)
-    value = _PARAMETER.sub(_mask_parameter, value)
+    lowered = value.lower()
+    if "cookie" in lowered or "authorization" in lowered:
+        value = _HEADER.sub(rf"\g<open>{MASK}", value)
+    if _BETWEEN.search(value):
+        value = _PARAMETER.sub(_mask_parameter, value)
     if "<" in value:
         value = _TAG.sub(rf"\g<open>{MASK}", value)
     if "-" in value:
         value = _ARGUMENT.sub(rf"\g<open>{MASK}", value)
-    value = _BEARER.sub(rf"\g<scheme>{MASK}", value)
-    value = _SCHEME.sub(_mask_scheme, value)
+    if any(word in lowered for word in _SCHEMES):
+        value = _BEARER.sub(rf"\g<scheme>{MASK}", value)
+        value = _SCHEME.sub(_mask_scheme, value)
     return _KNOWN_FORM.sub(MASK, value)
+
+
+@lru_cache(maxsize=4096)
+def repeated_text(value: str) -> str:
+    """Return `text` of a value that many documents have in common: names, help texts."""
+    return text(value)
 
 
 def secret_parts(value: str) -> Iterator[str]:
     """Yield what `text` would mask inside a value: passwords of URLs, secret parameters, private keys, tokens."""
-    for match in _PRIVATE_KEY.finditer(value):
+    for match in _PRIVATE_KEY.finditer(value) if "-----BEGIN" in value else ():
         yield match[0]
         yield from (line for line in match[0].split() if len(line) >= _LINE_OF_KEY)
-    for match in _USER_AND_PASSWORD.finditer(value):
+    for match in _USER_AND_PASSWORD.finditer(value) if "@" in value else ():
         yield match["password"]
     for token in _URL_TOKEN.findall(value) if "://" in value else ():
         end = _userinfo_end(token.partition("://")[2])
         if end:
             yield token.partition("://")[2][: end - 1].partition(":")[2]
-    for match in _PARAMETER.finditer(value):
+    for match in _PARAMETER.finditer(value) if _BETWEEN.search(value) else ():
         yield match["quoted"] or match["wrapped"] or match["plain"] or ""
-    for pattern in (_BEARER, _SCHEME):
+    lowered = value.lower()
+    for pattern in (_BEARER, _SCHEME) if any(word in lowered for word in _SCHEMES) else ():
         for match in pattern.finditer(value):
             if pattern is _BEARER or _is_token(match["token"]):
                 yield match["token"]

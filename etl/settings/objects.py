@@ -94,6 +94,7 @@ class RunSettings:
         csv_raw: write texts in CSV as they are; else what a spreadsheet would run as a formula is made harmless.
         exposed: configuration fields whose values may be shown.
         settle_s: seconds after its latest time from which a final job is not fetched again.
+        overlap_s: seconds before the last walk's newest job up to which an incremental walk looks again.
         refresh: fetch settled jobs too.
         strict: ids that the cluster does not have count as a failure.
         batch_size: ids staged together.
@@ -112,6 +113,7 @@ class RunSettings:
     csv_raw: bool = False
     exposed: frozenset[str] = frozenset()
     settle_s: float = 3600.0
+    overlap_s: float = 3600.0
     refresh: bool = False
     strict: bool = False
     batch_size: int = 1000

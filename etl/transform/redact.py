@@ -16,12 +16,12 @@ import msgspec
 from etl.jsontext import JsonValue, Members, NotJsonError, decode, dump, number_text
 from etl.schema.declare import Kind
 from etl.schema.tables import TABLES
-from etl.scrub import MASK, Masker, is_secret_name
+from etl.scrub import MASK, Masker, is_secret_name, repeated_text
 from etl.transform.convert import CONVERTERS
 from etl.transform.marker import is_marker, marker_for
 from etl.transform.shapes import CONNECTOR_ALIASES
 from etl.transform.unfit import UnfitError
-from etl.transform.withhold import PLAIN_MEMBERS, Withheld, configuration, rebuilt
+from etl.transform.withhold import FORM_MEMBERS, PLAIN_MEMBERS, Withheld, configuration, rebuilt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,6 +144,17 @@ def _json_in(value: str) -> JsonValue:
         return None
 
 
+def _form_text(value: JsonValue) -> JsonValue:
+    """Mask what looks like a secret in what describes a form: it is the same for all jobs, nobody filled it in."""
+    if isinstance(value, str):
+        return repeated_text(value)
+    if isinstance(value, list):
+        return [_form_text(item) for item in value]
+    if isinstance(value, dict) and not is_marker(value):
+        return rebuilt(value, lambda _, inner: _form_text(inner))
+    return value
+
+
 class _Masking:
     """Second pass."""
 
@@ -202,7 +213,9 @@ class _Masking:
             return self.walk(value, None)
 
         def member(key: str, inner: JsonValue) -> JsonValue:
-            return inner if key in PLAIN_MEMBERS and not isinstance(inner, dict | list) else self.walk(inner, None)
+            if key in PLAIN_MEMBERS and not isinstance(inner, dict | list):
+                return inner
+            return _form_text(inner) if key in FORM_MEMBERS else self.walk(inner, None)
 
         def entry(_: str, inner: JsonValue) -> JsonValue:
             is_entry = isinstance(inner, dict) and not is_marker(inner)

@@ -6,6 +6,7 @@ passwords in fields such as `host`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _SHOWN = frozenset({"label", "type", "display", "category", "tooltip", "placeholder"})
 PLAIN_MEMBERS = frozenset({"label", "type", "display", "category", "required", "sensitive", "order"})
 """Members of a configuration field that are plain columns: never masked, for they are names."""
+FORM_MEMBERS = frozenset({"tooltip", "placeholder", "options", "depends_on", "validations", "ui_restrictions"})
+"""Members that describe the form: what of them is left to see is the same for all jobs."""
 _SHOWN_NUMBERS = frozenset({"required", "sensitive", "order"})
 # Lists of objects whose values are withheld, with the keys inside that are shown.
 _STRUCTURED = {
@@ -30,6 +33,7 @@ _STRUCTURED = {
     "depends_on": frozenset({"field"}),
     "validations": frozenset({"type"}),
 }
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]*")  # nothing inside is a secret that the whole is not
 _LONG_LINE = 16  # a line of a certificate or key that is worth masking alone
 
 
@@ -59,9 +63,10 @@ class Withheld:
             self.secrets.update(part for part in value.split(",") if looks_secret(part))
         elif looks_secret(value):
             self.secrets.add(value)
-        for part in secret_parts(value):
-            if part.strip():
-                self.secrets.update((part, unquote(part)))
+        if not _PLAIN.fullmatch(value):
+            for part in secret_parts(value):
+                if part.strip():
+                    self.secrets.update((part, unquote(part)))
         if "\n" in value:
             lines = (line.strip() for line in value.splitlines())
             self.secrets.update(line for line in lines if len(line) >= _LONG_LINE and looks_secret(line))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,22 @@ from etl.load.staging import stage
 from etl.load.storage import Storage
 from etl.model import IdRecord, Outcome, Provenance, StagedBatch
 from etl.schema.arrow import arrow_schema
-from tests.load.conftest import HOUR, NOW, Job, Run, assert_tidy, at, provenance_of, published, tables_of
+from tests.load.conftest import (
+    HOUR,
+    NOW,
+    Job,
+    Run,
+    TracedStorage,
+    assert_tidy,
+    at,
+    provenance_of,
+    published,
+    tables_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from tests.load.conftest import TracedStorage
 
 
 def test_a_runs_folder_holds_what_became_of_each_id_and_what_to_try_again(storage: TracedStorage, root: Path) -> None:
@@ -226,3 +236,15 @@ def test_a_damaged_older_snapshot_can_be_moved_away(storage: TracedStorage, root
     older.rename(root / "aside")
     Run(storage, now=NOW + 2 * HOUR).publish([Job(id="c")])
     assert published(root).rows("sync_jobs") == 3
+
+
+def test_a_lost_link_is_told_even_where_no_record_of_a_run_is_left(tmp_path: Path) -> None:
+    root = tmp_path / "output"
+    Run(TracedStorage(root), run_id="20261120T000000Z-000001").publish([Job(id="a", created_at=at(3))])
+    (root / "latest").unlink()
+    shutil.rmtree(root / "runs")
+
+    with pytest.raises(OutputError, match="missing, though snapshots were published"):
+        Run(TracedStorage(root), run_id="20261120T010000Z-000002").publish([Job(id="b", created_at=at(3))])
+
+    assert (root / "snapshots" / "20261120T000000Z-000001").is_dir()

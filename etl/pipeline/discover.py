@@ -1,0 +1,30 @@
+"""The ids of all sync jobs on a cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from etl.extract.client import Client
+from etl.extract.walk.asking import Asking
+from etl.extract.walk.course import WalkSettings
+from etl.extract.walk.walk import Walk
+from etl.pipeline.preflight import facts_of
+from etl.pipeline.whole import time_of
+
+if TYPE_CHECKING:
+    from etl.extract.filters import JobFilters
+    from etl.pipeline.stop import Stop
+    from etl.settings import Connection
+
+
+def discover(filters: JobFilters, connection: Connection, *, stop: Stop) -> Walk:
+    """Return a walk over the ids of the jobs that are wanted: take its `ids`, then its `report`.
+
+    Raises:
+        UnreachableError: nothing answers at the URL, or no Elasticsearch 8.12 or later.
+        RefusedError: the credentials are refused.
+    """
+    client = Client(connection)
+    facts = facts_of(client, stop)
+    asking = Asking(client, stop=stop.event, version=facts.version)
+    return Walk(asking, WalkSettings(filters=filters, use_index=True), time_of=time_of)
