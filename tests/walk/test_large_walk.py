@@ -1,0 +1,125 @@
+"""Sixty thousand jobs over forty connectors: all of them with the index, all that the list reaches without it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from etl.extract.walk.parts import Part
+from etl.model import AnswerKind
+from etl.sandbox.identity import id_of
+from etl.sandbox.population import large_population
+from tests.walk.conftest import LIST
+
+if TYPE_CHECKING:
+    from etl.sandbox.catalogue import Entry
+    from tests.walk.conftest import Cluster, Launch
+
+REACH = 10_000
+PAGE = 1_000
+
+
+@pytest.fixture(scope="module")
+def large(launch_once: Launch) -> Cluster:
+    return launch_once(jobs=60_000, population=large_population())
+
+
+def entries(cluster: Cluster) -> list[Entry]:
+    return list(cluster.sandbox._cluster.jobs.view().newest_first)
+
+
+def test_all_are_read_once_with_the_index(large: Cluster) -> None:
+    walk = large.walk(use_index=True)
+    ids: Counter[str] = Counter()
+    for group in walk.answers():
+        ids.update(answer.id for answer in group if answer.kind is AnswerKind.DOCUMENT)
+        assert len(group) <= PAGE
+    report = walk.report()
+    assert ids == Counter(id_of(number) for number in range(60_000))
+    assert report.is_complete
+    assert report.least == 60
+    assert report.requests <= 64  # the first page of the list, and a point in time to open and to close
+    assert large.sandbox.open_points_in_time == 0
+    assert walk._course.seen._table.__sizeof__() < 64 * 60_000
+
+
+def test_without_the_index_all_is_read_that_the_list_reaches_and_the_rest_is_named(large: Cluster) -> None:
+    before = Counter(large.sandbox.requests_by_route)
+    walk = large.walk()
+    ids: Counter[str] = Counter()
+    for group in walk.answers():
+        ids.update(answer.id for answer in group)
+    report = walk.report()
+    everything = entries(large)
+    assert set(ids.values()) == {1}
+    assert ids.keys() == in_reach(everything)
+    assert not report.is_complete
+    assert report.newest is None
+
+    big = large_population().connectors[0].id
+    beyond = Part(status="completed", job_type="full", connector_id=big)
+    (certain,) = [part for part in report.incomplete if part.is_certain]
+    assert (certain.part, certain.count) == (beyond, REACH)
+    assert certain.reached is not None
+    assert certain.reached in str(certain)
+    missing = [entry for entry in everything if entry.id not in ids]
+    doubtful = {part.part for part in report.incomplete}
+    assert all(
+        any(part.status in {None, entry.status} and part.job_type in {None, entry.job_type}
+            and part.connector_id in {None, entry.connector_id} for part in doubtful)
+        for entry in missing
+    )  # fmt: skip
+
+    assert report.requests == sum((Counter(large.sandbox.requests_by_route) - before).values())
+    assert report.requests <= 1.5 * report.least
+    assert report.requests <= 1.5 * fewest(everything)
+
+
+def in_reach(everything: list[Entry]) -> set[str]:
+    """Return which jobs stand within reach under the narrowest filters that find them."""
+    places: Counter[tuple[str | None, str | None, str | None]] = Counter()
+    known = {"full", "incremental", "access_control"}
+    found = set()
+    for entry in everything:
+        job_type = entry.job_type if entry.job_type in known else None
+        # A job without a type, or a connector, stands in the wider list, which those that have them fill too.
+        for kind in {(entry.status, t, c) for t in (job_type, None) for c in (entry.connector_id, None)}:
+            places[kind] += 1
+        if places[entry.status, job_type, entry.connector_id] <= REACH:
+            found.add(entry.id)
+    return found
+
+
+def fewest(everything: list[Entry]) -> int:
+    """Return the pages of the parts that splitting by status, job type and connector ends with."""
+    pages = 0
+    for status, of_status in grouped(everything, "status").items():
+        if len(of_status) < REACH:
+            pages += -(-len(of_status) // PAGE)
+            continue
+        assert status == "completed"
+        for job_type, of_type in grouped(of_status, "job_type").items():
+            if job_type not in {"full", "incremental", "access_control"}:
+                continue
+            if len(of_type) < REACH:
+                pages += -(-len(of_type) // PAGE)
+                continue
+            for of_connector in grouped(of_type, "connector_id").values():
+                pages += -(-min(len(of_connector), REACH) // PAGE)
+    return pages
+
+
+def grouped(everything: list[Entry], name: str) -> dict[str | None, list[Entry]]:
+    groups: dict[str | None, list[Entry]] = {}
+    for entry in everything:
+        groups.setdefault(getattr(entry, name), []).append(entry)
+    return groups
+
+
+def test_the_population_is_the_one_that_is_meant(large: Cluster) -> None:
+    everything = entries(large)
+    assert len(everything) == 60_000
+    assert len(in_reach(everything)) < 52_000
+    assert large.sandbox.requests_by_route[LIST] > 0
