@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +28,7 @@ KEEP_ALIVE: Final = "5m"
 
 _NOT_FOUND = 404
 _LOST = "search_context_missing_exception"
-_FRUITLESS = 3  # points in time that are lost one after the other before one page was read
+_FRUITLESS = 3  # points in time that are lost at the same place
 _SORT: Final = [
     {"created_at": {"order": "desc", "missing": "_last", "unmapped_type": "date"}},
     {"_shard_doc": "asc"},
@@ -139,19 +140,20 @@ class PointReader:
         """
         query = query_of(part, filters)
         place = self._open()
-        lost = 0
+        losses: Counter[Any] = Counter()
         try:
             while True:
                 try:
                     read = self._page(place, query)
                 except AnswerError as error:
-                    lost += 1
-                    if error.status != _NOT_FOUND or not error.names(_LOST) or lost >= _FRUITLESS:
+                    time = None if place.after is None else place.after[0]
+                    losses[time] += 1
+                    if error.status != _NOT_FOUND or not error.names(_LOST) or losses[time] >= _FRUITLESS:
                         raise
-                    after = None if place.after is None else [place.after[0], -1]
+                    # Places in the index are others in another point; what shares the time is read again.
+                    after = None if place.after is None else [time, -1]
                     place = replace(self._open(), total=place.total, after=after)
                     continue
-                lost = 0
                 yield read
                 if read.is_last:
                     return
