@@ -218,3 +218,13 @@ def test_an_id_that_has_begun_passes_before_one_that_has_not() -> None:
     for thread in threads:
         thread.join(30)
     assert passed == ["begun", "begun", "new", "new"]
+
+
+def test_an_id_that_comes_anew_takes_no_place_that_one_in_progress_was_woken_for() -> None:
+    pressure = Pressure(2, Clock())
+    pressure._begun.length = 1  # woken, and not yet running
+    asked = iter([False, True])
+    assert pressure.enter(lambda: next(asked)) is None
+    assert pressure.enter(lambda: False, until=1000.0) is not None
+    pressure._begun.length = 0
+    assert pressure.enter(lambda: False) is not None
