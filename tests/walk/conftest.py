@@ -12,9 +12,11 @@ import pytest
 from documents import compact
 
 from etl.extract.client import Client
+from etl.extract.filters import UNFINISHED
 from etl.extract.retry import RetryPolicy
 from etl.extract.walk.asking import Asking
 from etl.extract.walk.course import WalkSettings
+from etl.extract.walk.since import Mark, WalkSince
 from etl.extract.walk.walk import Walk
 from etl.extract.wire import Response
 from etl.sandbox.access import ApiKey
@@ -25,7 +27,7 @@ from etl.transform.timestamps import microseconds
 from etl.transform.unfit import UnfitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from etl.extract.walk.report import WalkReport
     from etl.model import Answer
@@ -151,6 +153,62 @@ def launch_once() -> Iterator[Launch]:
     for cluster in running:
         cluster.client.close()
         cluster.sandbox.close()
+
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass
+class Dataset:
+    """What an earlier run published.
+
+    Attributes:
+        rows: status, job type and connector of each job.
+        unsettled: of these.
+    """
+
+    rows: dict[str, tuple[Any, Any, Any]] = field(default_factory=dict)
+    unsettled: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, documents: Mapping[str, Any]) -> Dataset:
+        made = cls()
+        for job_id, job in documents.items():
+            connector = job.get("connector", {}).get("id", job.get("connector_id"))
+            made.rows[job_id] = (job.get("status"), job.get("job_type"), connector)
+            if job.get("status") in UNFINISHED:
+                made.unsettled.add(job_id)
+        return made
+
+    def settled(self, ids: Sequence[str]) -> list[bool]:
+        return [job_id in self.rows and job_id not in self.unsettled for job_id in ids]
+
+    def published(self, ids: Sequence[str]) -> list[bool]:
+        return [job_id in self.rows for job_id in ids]
+
+    def count(self, status: str | None, job_type: str | None, connector_id: str | None) -> int:
+        wanted = (status, job_type, connector_id)
+        return sum(
+            all(wish in {None, value} for wish, value in zip(wanted, row, strict=True)) for row in self.rows.values()
+        )
+
+
+def since(
+    cluster: Cluster, dataset: Dataset, watermark: datetime | None, overlap: timedelta = HOUR, **settings: Any
+) -> tuple[set[str], WalkReport, WalkSince]:
+    """Walk again, and return which jobs came."""
+    assert watermark is not None
+    cluster.client.asked.clear()
+    walk = WalkSince(
+        cluster.asking(),
+        WalkSettings(**{"page_size": 20, **settings}),
+        mark=Mark(watermark=watermark, overlap=overlap),
+        known=dataset,
+        time_of=time_of,
+    )
+    ids = [answer.id for group in walk.answers() for answer in group]
+    assert len(ids) == len(set(ids))
+    return set(ids), walk.report(), walk
 
 
 def oldest_first(cluster: Cluster, window: int) -> None:

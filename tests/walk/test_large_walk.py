@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from etl.extract.filters import UNFINISHED
+from etl.extract.mget import ManyGetter
 from etl.extract.walk.parts import Part
 from etl.model import AnswerKind
-from etl.sandbox.generate import generate_job
+from etl.sandbox import stamps
 from etl.sandbox.identity import id_of
+from etl.sandbox.outline import Writer, outline_of
 from etl.sandbox.population import large_population
-from tests.walk.conftest import LIST
+from tests.walk.conftest import LIST, Dataset, since, time_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,15 +28,19 @@ REACH = 10_000
 PAGE = 1_000
 
 
-KEPT = ("id", "status", "job_type", "created_at", "connector_id", "indexed_document_count")
-
-
-def slim(*arguments: Any, **more: Any) -> dict[str, Any]:
-    """Make a generated job without what a walk does not go by: these tests are about numbers, not bytes."""
-    job = generate_job(*arguments, **more)
-    connector = job.get("connector")
-    nested = {"connector": {name: connector[name] for name in ("id",) if name in connector}} if connector else {}
-    return {name: job[name] for name in KEPT if name in job} | nested
+def slim(seed: int, number: int, **more: Any) -> dict[str, Any]:
+    """Make of a generated job what a walk goes by: these tests are about numbers, not about documents."""
+    outline = outline_of(seed, number, **more)
+    job: dict[str, Any] = {"id": id_of(number), "status": outline.status}
+    if outline.writer is Writer.FLAT:
+        job["connector_id"] = outline.connector.id
+    else:
+        job["connector"] = {"id": outline.connector.id}
+    if outline.job_type is not None:
+        job["job_type"] = outline.job_type
+    if outline.is_dated:
+        job["created_at"] = stamps.java(outline.created)
+    return job
 
 
 @pytest.fixture(scope="module")
@@ -138,4 +146,27 @@ def test_the_population_is_the_one_that_is_meant(large: Cluster) -> None:
     everything = entries(large)
     assert len(everything) == 60_000
     assert len(in_reach(everything)) < 52_000
+    assert sum(entry.job_type is None for entry in everything) == 500
     assert large.sandbox.requests_by_route[LIST] > 0
+
+
+def test_the_second_walk_with_fifty_new_and_twenty_changed_jobs_is_few_requests(large: Cluster) -> None:
+    dataset = Dataset()
+    for entry in entries(large):
+        dataset.rows[entry.id] = (entry.status, entry.job_type, entry.connector_id)
+        if entry.status in UNFINISHED:
+            dataset.unsettled.add(entry.id)
+    mark = time_of(entries(large)[0].created_ms)
+    new, changed = large.sandbox.add_jobs(50), large.sandbox.advance(20)
+    met, report, walk = since(large, dataset, mark, page_size=PAGE, use_index=True)
+    unmet = [job_id for job_id in dataset.unsettled if not walk.has_met(job_id)]
+    getter = ManyGetter(large.asking())
+    got = {answer.id for group in getter.get(unmet) for answer in group}
+    assert met | got == set(new) | dataset.unsettled
+    assert set(changed) <= met | got
+    assert report.is_complete
+    assert len(large.client.asked) <= 30
+    begin = time_of(entries(large)[0].created_ms)
+    assert report.newest is not None
+    assert begin is not None
+    assert timedelta(0) <= report.newest - begin < timedelta(milliseconds=1)
