@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 REACH = 10_000
 PAGE = 1_000
 
+pytestmark = pytest.mark.slow
+
 
 def slim(seed: int, number: int, **more: Any) -> dict[str, Any]:
     """Make of a generated job what a walk goes by: these tests are about numbers, not about documents."""
