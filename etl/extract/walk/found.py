@@ -92,7 +92,7 @@ def found_in(raw: bytes) -> Found:
     try:
         job = _JOB.decode(raw)
         nested = _CONNECTOR.decode(job.connector).id if bytes(job.connector).startswith(b"{") else None
-        if isinstance(job.id, str) and raw.startswith(_head(job.id)):
+        if isinstance(job.id, str) and job.id and raw.startswith(_head(job.id)):
             return _found(job.id, raw, {name: getattr(job, name) for name in _PLAIN}, nested)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         pass  # the exact decoder decides
