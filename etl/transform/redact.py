@@ -62,6 +62,7 @@ def _shape_tree() -> dict[str, Any]:
                 for key in above:
                     node = node.setdefault(key, {})
                 node[last] = None if column.free_text else column.kind
+    tree["id"] = Kind.STRING
     tree["connector"]["configuration"] = None
     for alias, field in CONNECTOR_ALIASES.items():
         tree.setdefault(alias, tree["connector"][field])
@@ -210,16 +211,20 @@ class _Masking:
     def _configuration(self, value: JsonValue) -> JsonValue:
         """Mask the texts of a configuration that are left: help texts and exposed values; names stay."""
         if not isinstance(value, dict) or is_marker(value):
-            return self.walk(value, None)
+            return self.walk(value, None) if isinstance(value, str | list) else value
 
         def member(key: str, inner: JsonValue) -> JsonValue:
             if key in PLAIN_MEMBERS and not isinstance(inner, dict | list):
                 return inner
-            return _form_text(inner) if key in FORM_MEMBERS else self.walk(inner, None)
+            if key in FORM_MEMBERS:
+                return _form_text(inner)
+            # A number that is shown stays, also where it equals a secret: a mask would be withheld the next time.
+            return self.walk(inner, None) if isinstance(inner, str | dict | list) else inner
 
         def entry(_: str, inner: JsonValue) -> JsonValue:
-            is_entry = isinstance(inner, dict) and not is_marker(inner)
-            return rebuilt(inner, member) if is_entry else self.walk(inner, None)
+            if isinstance(inner, dict) and not is_marker(inner):
+                return rebuilt(inner, member)
+            return self.walk(inner, None) if isinstance(inner, str | list) else inner
 
         return rebuilt(value, entry)
 

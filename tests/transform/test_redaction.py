@@ -287,3 +287,17 @@ def test_an_answer_that_is_no_sync_job_is_kept_redacted_as_json(document: Any) -
     once = decode(redacted_json(document).encode())
 
     assert redact(once, plain_columns=False).document == once
+
+
+def test_a_shown_number_that_equals_a_secret_stays_and_redacting_again_changes_nothing() -> None:
+    document = job(
+        id="eyJabcdefgh.ijklmnopq.r",
+        connector={"configuration": {"port": {"value": 5432}, "token": {"value": 5432}, "n": 5432}},
+    )
+
+    once = redact(document).document
+    fields = {row["field"]: row["value"] for row in rows(run_transform(document), "connector_configuration")}
+
+    assert redact(once).document == once
+    assert fields == {"port": "5432", "token": None, "n": "5432"}
+    assert rows(run_transform(document), "field_issues") == []
