@@ -171,6 +171,17 @@ def test_a_retry_after_is_napped() -> None:
     assert world.naps == [7.0]
 
 
+def test_no_attempt_follows_a_nap_that_lasted_beyond_the_deadline() -> None:
+    world = World(*[Try(again=True)] * 9)
+
+    def oversleep(seconds: float) -> bool:
+        return world.nap(seconds + 299.5)
+
+    tried = persist(world.once, RetryPolicy(), nap=oversleep, world=world.surroundings)
+    assert (tried.attempts, tried.gave_up) == (1, "the deadline of 300 s comes before the next attempt")
+    assert tried.elapsed_s == 300.0
+
+
 def test_no_attempt_follows_a_nap_that_was_broken_off() -> None:
     world = World(*[Try(again=True)] * 9, break_nap=2)
     tried = persist(world.once, RetryPolicy(), nap=world.nap, world=world.surroundings)
