@@ -68,7 +68,9 @@ def _lines(summary: RunSummary) -> list[str]:
     if summary.snapshot is not None:
         lines.append(f"published in {summary.output}/latest")
     elif summary.exit_code in {ExitCode.OK, ExitCode.INCOMPLETE}:
-        lines.append(f"nothing has changed in {summary.output}/latest")
+        lines.append(
+            f"nothing has changed in {summary.output}/latest" if any(summary.rows.values()) else "nothing to publish"
+        )
     if summary.failed_file is not None:
         lines.append(f"to try again: etl run {summary.failed_file}")
     return lines

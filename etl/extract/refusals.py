@@ -55,15 +55,16 @@ def fatal_error(response: Response, envelope: Envelope, who: Asker) -> EtlError 
     status = response.status
     if 300 <= status < 400:  # noqa: PLR2004  # redirects
         return UnreachableError(one_line(_redirected(response, who), who.mask))
+    # A colon behind a word such as "key" is what the masking looks for: the remedy would be masked.
     if status == 401:  # noqa: PLR2004
         return RefusedError(
-            f"{who.url} refuses {who.sent}: check ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USERNAME "
+            f"{who.url} refuses {who.sent}; check ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USERNAME "
             f"and ELASTICSEARCH_PASSWORD ({said})"
         )
     if status == 403:  # noqa: PLR2004
         return RefusedError(_forbidden(envelope, who, said))
     if status == 407:  # noqa: PLR2004
-        return RefusedError(f"the proxy in front of {who.url} refuses its credentials: check HTTP_PROXY ({said})")
+        return RefusedError(f"the proxy in front of {who.url} refuses its credentials; check HTTP_PROXY ({said})")
     if (envelope.reason or "").startswith("no handler found"):
         return UnreachableError(f"{who.url} is too old: connector sync jobs need Elasticsearch 8.12 ({said})")
     return None

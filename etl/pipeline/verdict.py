@@ -91,6 +91,14 @@ def verdict(
         shares.append(f"{incomplete} parts of the cluster not read to the end, see the warnings")
     if shares:
         why = f" ({stopped})" if stopped is not None else ""
-        problem = f"published, but incomplete: {', '.join(shares)}{why}; run again with the failed.txt of this run"
+        problem = "; ".join([f"incomplete: {', '.join(shares)}{why}", *_remedies(failed + rejected, invalid)])
         return Verdict(exit_code=ExitCode.INCOMPLETE, publishes=True, problem=problem)
     return Verdict(exit_code=ExitCode.OK, publishes=True)
+
+
+def _remedies(to_retry: int, invalid: int) -> list[str]:
+    remedies = {
+        "run again with the failed.txt of this run": to_retry,
+        "correct the invalid lines of the jobs file, which outcomes.parquet names": invalid,
+    }
+    return [remedy for remedy, count in remedies.items() if count]

@@ -151,6 +151,7 @@ def test_settings_that_contradict_or_are_malformed_are_told_without_their_secret
 
     assert ended.code == 2
     assert said in ended.err
+    assert "[redacted]" not in ended.err
     assert not any(value in ended.err for name, value in env.items() if "KEY" in name and "FILE" not in name)
 
 

@@ -77,6 +77,7 @@ def test_2_usage_and_settings(make: MakeBench, tmp_path: Path, arguments: list[s
     assert ended.code == 2
     assert said in ended.err
     assert "Traceback" not in ended.err
+    assert "[redacted]" not in ended.err
 
 
 def test_2_a_dataset_of_another_cluster(make: MakeBench) -> None:
@@ -103,6 +104,17 @@ def test_3_published_but_ids_failed(make: MakeBench) -> None:
     assert "run again with the failed.txt" in ended.err
 
 
+def test_3_invalid_lines_are_to_be_corrected_and_nothing_is_said_to_be_published(make: MakeBench) -> None:
+    bench = make({"a": job(id="a")})
+
+    ended = bench.run(ids=["gone", ".."])
+
+    assert ended.code == 3
+    assert "incomplete: 1 invalid; correct the invalid lines of the jobs file" in ended.err
+    assert "failed.txt" not in ended.err
+    assert not (bench.output / "latest").exists()
+
+
 def test_3_strict_counts_what_is_not_found(make: MakeBench) -> None:
     ended = make({"a": job(id="a")}).run("--strict", ids=["a", "gone"])
 
@@ -123,6 +135,18 @@ def test_4_every_id_was_not_found(make: MakeBench) -> None:
 
     assert ended.code == 4
     assert "is this the right cluster?" in ended.err
+
+
+def test_5_a_check_found_something(make: MakeBench) -> None:
+    bench = make({"a": job(id="a")})
+    bench.run()
+    damaged = next((bench.output / "latest" / "sync_jobs").iterdir())
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+
+    ended = etl("verify", "--output", str(bench.output))
+
+    assert ended.code == 5
+    assert damaged.name in ended.out
 
 
 def test_69_nothing_listens(tmp_path: Path) -> None:
@@ -177,7 +201,8 @@ def test_77_the_key_is_refused(make: MakeBench) -> None:
     ended = bench.run()
 
     assert ended.code == 77
-    assert "ELASTICSEARCH_API_KEY" in ended.err
+    assert "refuses the API key; check ELASTICSEARCH_API_KEY" in ended.err
+    assert "[redacted]" not in ended.err
 
 
 def test_77_a_privilege_is_missing_and_the_message_names_it(make: MakeBench) -> None:
@@ -187,7 +212,8 @@ def test_77_a_privilege_is_missing_and_the_message_names_it(make: MakeBench) -> 
     ended = bench.run()
 
     assert ended.code == 77
-    assert "monitor_connector" in ended.err
+    assert "needs the cluster privilege monitor_connector" in ended.err
+    assert "[redacted]" not in ended.err
     assert ended.summary["outcomes"]["failed"] == 2
 
 
@@ -195,4 +221,4 @@ def test_every_exit_code_is_in_the_help() -> None:
     ended = etl("--help")
 
     for code in ExitCode:
-        assert code in {ExitCode.BUG, ExitCode.CHECK_FAILED} or f"{int(code)} " in ended.out
+        assert code is ExitCode.BUG or f"{int(code)} " in ended.out
