@@ -68,7 +68,7 @@ def recover(storage: Storage, origin: Origin) -> Recovered:
     root = storage.layout.root
     chain = chain_of(root, read_pointer(root))
     latest = chain[0] if chain else None
-    replaces_sandbox = _check_terms(root, latest, origin)
+    replaces = _check_terms(root, latest, origin)
     runs = read_runs(storage.layout)
     _check_link(storage, latest)
     _remove_leftovers(storage)
@@ -91,7 +91,7 @@ def recover(storage: Storage, origin: Origin) -> Recovered:
     remove_batches(storage, [*done, *refused])
     return Recovered(
         latest=latest.run_id if latest else None,
-        snapshot=None if replaces_sandbox else latest,
+        snapshot=None if replaces else latest,
         adopted=adopted,
         refused_batches=len(refused),
         refused_jobs=sum(batch.manifest.jobs for batch in refused),
@@ -100,20 +100,32 @@ def recover(storage: Storage, origin: Origin) -> Recovered:
         discarded_snapshots=discarded,
         abandoned_runs=tuple(run.run_id for run in abandoned),
         finished_runs=tuple(run.run_id for run in finished),
-        replaces_sandbox=replaces_sandbox,
+        replaces_sandbox=replaces,
     )
+
+
+def replaces_sandbox(root: Path, latest: Snapshot | None, source: str) -> bool:
+    """Tell whether rows of a source replace demo data.
+
+    Raises:
+        UsageError: the dataset is another source's.
+    """
+    if latest is None or latest.manifest.origin.source == source:
+        return False
+    before = latest.manifest.origin.source
+    if before != SANDBOX:
+        msg = f"{root}: holds sync jobs of {before}, not of {source}; choose another --output"
+        raise UsageError(msg)
+    return True
 
 
 def _check_terms(root: Path, latest: Snapshot | None, origin: Origin) -> bool:
     """Check that rows of this origin may stand in the dataset; return whether they replace demo data."""
+    if replaces_sandbox(root, latest, origin.source):
+        return True
     if latest is None:
         return False
     before = latest.manifest.origin
-    if before.source != origin.source:
-        if before.source == SANDBOX:
-            return True
-        msg = f"{root}: holds sync jobs of {before.source}, not of {origin.source}; choose another --output"
-        raise UsageError(msg)
     if before.redactor_version > origin.redactor_version or before.schema_version > origin.schema_version:
         msg = (
             f"{root}: published by a later version of etl (schema {before.schema_version}, redactor "

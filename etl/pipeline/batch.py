@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
-import pyarrow as pa
 
 from etl.extract.client import Client
 from etl.extract.fetch import Fetcher
@@ -16,7 +15,7 @@ from etl.jsontext import NotJsonError, decode
 from etl.load.staging import StagedSummary, stage
 from etl.load.storage import Storage
 from etl.model import Answer, AnswerKind, Document, IdRecord, Outcome, Provenance, RequestedId, StagedBatch
-from etl.transform.raw import raw_line
+from etl.transform.raw import raw_frame
 from etl.transform.redact import redacted_json
 from etl.transform.tables import Transformed, transform
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from etl.errors import EtlError
+    from etl.pipeline.course import Course
     from etl.settings import Connection
 
 _OUTCOMES = {
@@ -109,6 +109,18 @@ class BatchWork(BatchPlace):
     connection: Connection
     version: str | None
 
+    @classmethod
+    def of(cls, course: Course, connection: Connection, version: str | None) -> BatchWork:
+        """Return the work of a run that asks a cluster of a version."""
+        return cls(
+            connection=connection,
+            version=version,
+            output=course.output,
+            run_id=course.run_id,
+            provenance=course.provenance,
+            keep_raw=course.settings.keep_raw,
+        )
+
     @contextmanager
     def open(self, stop: Event, watch: Callable[[int, int], None]) -> Iterator[Callable[[BatchTask], BatchResult]]:
         """Open connections; see `etl.engine.local.Work`."""
@@ -174,14 +186,6 @@ def stage_rows(
         return None
     batch = StagedBatch(number=number, tables=result.tables, not_found=not_found)
     return stage(Storage(place.output), place.run_id, place.provenance, batch)
-
-
-def raw_frame(documents: Sequence[Document], exposed: frozenset[str]) -> bytes:
-    """Return documents as a compressed piece of the raw archive, redacted."""
-    if not documents:
-        return b""
-    lines = b"".join(raw_line(document, exposed) + b"\n" for document in documents)
-    return bytes(pa.compress(lines, codec="zstd", asbytes=True))
 
 
 def _record(answer: Answer, refused: str | None) -> IdRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from etl.errors import InterruptedRunError, TerminatedRunError, UnreachableError
 from etl.extract.cluster import ClusterFacts, cluster_facts
@@ -10,6 +11,7 @@ from etl.pipeline.stop import Stop, StopCause
 
 if TYPE_CHECKING:
     from etl.extract.client import Client
+    from etl.settings import Connection, RunSettings
 
 
 def facts_of(client: Client, stop: Stop) -> ClusterFacts:
@@ -27,6 +29,11 @@ def facts_of(client: Client, stop: Stop) -> ClusterFacts:
         raise
     _end_if_stopped(stop)
     return facts
+
+
+def source_of(settings: RunSettings, facts: ClusterFacts, connection: Connection) -> str:
+    """Return the name of the source: as it is known beforehand, else the cluster's UUID, else the host of its URL."""
+    return settings.source or facts.uuid or urlsplit(connection.url).netloc
 
 
 def _end_if_stopped(stop: Stop) -> None:

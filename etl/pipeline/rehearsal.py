@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
-from threading import Event
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from etl.errors import UsageError
 from etl.extract.client import Client
-from etl.extract.cluster import cluster_facts
 from etl.load.index import published_index
 from etl.load.layout import Layout
 from etl.load.reader import open_snapshot
-from etl.load.recover import SANDBOX
+from etl.load.recover import replaces_sandbox
 from etl.load.runs import rechecks
+from etl.pipeline.preflight import facts_of, source_of
+from etl.pipeline.stop import Stop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,16 +70,11 @@ def rehearse(jobs: JobsFile, connection: Connection, settings: RunSettings) -> R
         OutputError: the dataset cannot be read.
     """
     with Client(connection) as client:
-        facts = cluster_facts(client, stop=Event())
-    source = settings.source or facts.uuid or urlsplit(connection.url).netloc
+        facts = facts_of(client, Stop())
+    source = source_of(settings, facts, connection)
     output = settings.output.absolute()
     snapshot = open_snapshot(output)
-    replaces = snapshot is not None and snapshot.manifest.origin.source == SANDBOX != source
-    if snapshot is not None and snapshot.manifest.origin.source != source and not replaces:
-        msg = (
-            f"{output}: holds sync jobs of {snapshot.manifest.origin.source}, not of {source}; choose another --output"
-        )
-        raise UsageError(msg)
+    replaces = replaces_sandbox(output, snapshot, source)
     layout = Layout(output)
     base = None if replaces else snapshot
     index = published_index(base, timedelta(seconds=settings.settle_s), rechecks(layout, source))

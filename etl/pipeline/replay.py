@@ -12,9 +12,10 @@ from etl.load.reader import open_snapshot
 from etl.model import IdRecord, Outcome
 from etl.observe.logs import LOGGER
 from etl.observe.progress import progress
-from etl.pipeline.batch import BatchPlace, BatchResult, raw_frame, stage_rows
+from etl.pipeline.batch import BatchPlace, BatchResult, stage_rows
 from etl.pipeline.opening import opened
 from etl.pipeline.stop import Stop
+from etl.transform.raw import raw_frame
 from etl.transform.tables import Transformed, transform
 
 if TYPE_CHECKING:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from etl.extract.client import Client
 from etl.pipeline.batch import BatchWork
 from etl.pipeline.by_ids import fetch_ids
 from etl.pipeline.opening import opened
-from etl.pipeline.preflight import facts_of
+from etl.pipeline.preflight import facts_of, source_of
 from etl.pipeline.stop import Stop
 
 if TYPE_CHECKING:
@@ -57,20 +56,13 @@ def run(
         facts = facts_of(client, stop)
     with opened(
         settings,
-        settings.source or facts.uuid or urlsplit(connection.url).netloc,
+        source_of(settings, facts, connection),
         started=started,
         stop=stop,
         inputs={**(inputs or {}), "repeats": jobs.repeats},
         shown_settings={"url": connection.url, "concurrency": connection.concurrency},
     ) as course:
-        work = BatchWork(
-            connection=connection,
-            version=facts.version,
-            output=course.output,
-            run_id=course.run_id,
-            provenance=course.provenance,
-            keep_raw=settings.keep_raw,
-        )
+        work = BatchWork.of(course, connection, facts.version)
         with stop.after(settings.deadline_s):
             fetch_ids(course, work, jobs, quiet=quiet)
         return course.finish()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from etl.engine.local import LocalEngine
 from etl.extract.client import Client
@@ -19,7 +18,7 @@ from etl.observe.logs import LOGGER
 from etl.observe.progress import progress
 from etl.pipeline.batch import BatchTask, BatchWork, stage_answers
 from etl.pipeline.opening import opened
-from etl.pipeline.preflight import facts_of
+from etl.pipeline.preflight import facts_of, source_of
 from etl.pipeline.published import Published
 from etl.pipeline.stop import Stop
 from etl.transform.timestamps import microseconds
@@ -80,7 +79,7 @@ def run_all(
     started = datetime.now(UTC)
     with Client(connection) as client:
         facts = facts_of(client, stop)
-        source = settings.source or facts.uuid or urlsplit(connection.url).netloc
+        source = source_of(settings, facts, connection)
         with opened(
             settings,
             source,
@@ -89,14 +88,7 @@ def run_all(
             inputs={**(inputs or {}), "filters": filters.key()},
             shown_settings={"url": connection.url, "concurrency": connection.concurrency},
         ) as course:
-            work = BatchWork(
-                connection=connection,
-                version=facts.version,
-                output=course.output,
-                run_id=course.run_id,
-                provenance=course.provenance,
-                keep_raw=settings.keep_raw,
-            )
+            work = BatchWork.of(course, connection, facts.version)
             walking = _Walking(course, work, filters, Asking(client, stop=stop.event, version=facts.version))
             with stop.after(settings.deadline_s), progress(None, "jobs", quiet=quiet) as shown:
                 walking.walk(shown)

@@ -19,6 +19,7 @@ from etl.jsontext import JsonValue, Members, decode_noting, is_unpaired
 from etl.transform.redact import redact
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from etl.model import Document
@@ -120,3 +121,36 @@ class RawArchive:
     ) -> None:
         if kind is None:
             self.close()
+
+
+class _Memory:
+    """A file that is kept in memory, also when it is closed."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.content = bytearray()
+
+    def write(self, content: bytes, /) -> int:
+        self.content += content
+        return len(content)
+
+    def flush(self) -> None:
+        """Do nothing: all is here."""
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def raw_frame(documents: Sequence[Document], exposed: frozenset[str]) -> bytes:
+    """Return documents as a piece of an archive, redacted and compressed; of no document nothing.
+
+    Raises:
+        NotJsonError: one is no JSON.
+    """
+    if not documents:
+        return b""
+    memory = _Memory()
+    with RawArchive(memory) as archive:
+        for document in documents:
+            archive.write(raw_line(document, exposed))
+    return bytes(memory.content)
