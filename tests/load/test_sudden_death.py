@@ -127,6 +127,7 @@ def finish(root: Path) -> None:
     assert RunState.PUBLISHING not in states.values()
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_any_step_leaves_a_whole_state_and_the_next_one_ends_right(
     prepared: Path, steps: list[tuple[Step, Path, Path | None]], root: Path
 ) -> None:
@@ -143,6 +144,7 @@ def test_a_run_killed_in_any_step_leaves_a_whole_state_and_the_next_one_ends_rig
     assert seen == ["before"] * (swap + 1) + ["after"] * (len(steps) - swap - 1)
 
 
+@pytest.mark.slow
 def test_a_full_disk_in_any_step_is_said_and_leaves_a_whole_state(
     prepared: Path, steps: list[tuple[Step, Path, Path | None]], root: Path
 ) -> None:

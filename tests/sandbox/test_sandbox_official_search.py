@@ -42,6 +42,7 @@ def walk(one: Any, pit: str, **more: Any) -> list[Any]:
         after = page[-1]["sort"]
 
 
+@pytest.mark.slow
 def test_2000_jobs_are_the_same_alone_in_lists_by_many_ids_and_in_searches(launch: Any, connect: Any) -> None:
     one = connect(launch(jobs=JOBS))
     jobs = {id_of(number): generate_job(SEED, number) for number in range(JOBS)}

@@ -59,6 +59,7 @@ def assert_replays(raws: list[bytes], exposed: frozenset[str] = frozenset(), job
     return archive
 
 
+@pytest.mark.slow
 def test_a_thousand_generated_jobs_replay_to_the_same_tables() -> None:
     raws = [compact(generate_job(seed, number)) for seed in (1, 2) for number in range(500)]
 
