@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from etl.settings import FORMATS, Share, seconds
+from etl.settings import FORMATS, Share, seconds, size_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,16 @@ def duration(given: str | float) -> float:
         return float(given)
     try:
         return seconds(given)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def size(given: str | int) -> int:
+    """Read an option's number of bytes, written like 500k, 64M or 1G."""
+    if isinstance(given, int):
+        return given
+    try:
+        return size_bytes(given)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
@@ -129,6 +139,13 @@ connection_limits = chain(
         show_default=True,
         help="Longest Retry-After that is waited for; beyond it the id fails.",
     ),
+    option(
+        "--max-response-size",
+        type=size,
+        default="64M",
+        show_default=True,
+        help="Largest answer that is read; an id whose document is larger fails.",
+    ),
 )
 
 # Their environment names are read in etl.settings, with the aliases that Elastic's own tools use.
@@ -166,6 +183,7 @@ LIMITS = {
     "max_attempts": "max_attempts",
     "id_deadline": "id_deadline_s",
     "retry_after_cap": "retry_after_cap_s",
+    "max_response_size": "max_response_bytes",
 }
 """Option → field of `etl.settings.Connection`."""
 
@@ -222,6 +240,12 @@ run_options = chain(
         help="Stop, and publish nothing, when more ids fail than this; without it the run goes on to the end.",
     ),
     option("--deadline", type=duration, help="Ask for no further id after this time, and publish what is there."),
+    option(
+        "--workers",
+        type=click.IntRange(1, 64),
+        metavar="N",
+        help="Programs that share the work; without it as many as the processors and the number of ids are worth.",
+    ),
     option("--batch-size", type=click.IntRange(1), default=1000, show_default=True, help="Ids staged together."),
     option("--keep-snapshots", type=click.IntRange(1), default=3, show_default=True, help="Newest states kept."),
     option(

@@ -13,7 +13,7 @@ from etl.observe.logs import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from etl.pipeline.rehearsal import Rehearsal
+    from etl.pipeline.rehearsal import Rehearsal, WholeRehearsal
     from etl.pipeline.summary import RunSummary
 
 
@@ -43,10 +43,30 @@ def show_rehearsal(found: Rehearsal, *, as_json: bool) -> None:
     ]
     lines = [f"dry run: of {found.source}, into {found.output}", ""]
     lines += table_lines(("ids", "number"), [(name, f"{count:,}") for name, count in rows])
-    lines += ["", f"{found.requests:,} requests at least, {found.batches:,} batches to stage"]
+    lines += ["", found.why, f"{found.requests:,} requests at least, {found.batches:,} batches to stage"]
     lines.append(f"{found.published:,} jobs are published now; months with new or changed jobs would be written anew")
     if found.staged:
         lines.append(f"{found.staged:,} batches of runs that died would be adopted, or dropped where settings differ")
+    if found.replaces_sandbox:
+        lines.append("the demo's data would be replaced")
+    click.echo("\n".join(lines))
+
+
+def show_whole_rehearsal(found: WholeRehearsal, *, as_json: bool) -> None:
+    """Print what a run over the whole cluster would do."""
+    if as_json:
+        click.echo(json.dumps(found.as_json(), indent=2))
+        return
+    lines = [f"dry run: all jobs of {found.source}, into {found.output}", ""]
+    listed = "does not tell how many jobs there are" if found.listed is None else f"counts {found.listed:,} jobs"
+    if found.listed is not None and not found.is_exact:
+        listed += ", where its counting ends: there may be more"
+    lines.append(f"the list {listed}; {found.published:,} are published now, {found.unsettled:,} of them unsettled")
+    if found.since is None:
+        lines.append("all jobs would be walked: there was no complete walk with these filters, or --refresh is given")
+    else:
+        lines.append(f"jobs created after {found.since:%Y-%m-%d %H:%M:%SZ} and unsettled ones would be fetched")
+    lines.append(f"{found.requests:,} requests at least")
     if found.replaces_sandbox:
         lines.append("the demo's data would be replaced")
     click.echo("\n".join(lines))

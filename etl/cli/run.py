@@ -11,17 +11,17 @@ import click
 
 from etl.cli import options
 from etl.cli.filters import filter_options, filters_of
-from etl.cli.present import show_rehearsal, show_run
+from etl.cli.present import show_rehearsal, show_run, show_whole_rehearsal
 from etl.cli.signals import stopping
 from etl.errors import ExitCode, UsageError
 from etl.extract.filters import JobFilters
 from etl.extract.jobs_file import JobsFile, read_jobs
 from etl.observe.logs import configure
-from etl.pipeline.rehearsal import rehearse
+from etl.pipeline.rehearsal import rehearse, rehearse_all
 from etl.pipeline.run import run
 from etl.pipeline.stop import Stop
 from etl.pipeline.whole import run_all
-from etl.settings import Connection, ConnectionFlags, RunSettings, connection
+from etl.settings import Connection, ConnectionFlags, RunSettings, Strategy, connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,14 @@ if TYPE_CHECKING:
 @filter_options
 @options.connection_options
 @options.run_options
+@options.option(
+    "--strategy",
+    type=click.Choice([strategy.value for strategy in Strategy]),
+    default=Strategy.AUTO.value,
+    show_default=True,
+    help="How a jobs file is fetched: one by one, by walking the list of all jobs, or many ids a request out of the "
+    "index, which needs a privilege of its own; auto takes get or page, whichever costs less.",
+)
 @options.option("--dry-run", is_flag=True, help="Say what would be fetched, skipped and written, and do none of it.")
 @options.report_options
 def command(jobs_file: str | None, *, whole: bool, dry_run: bool, **given: Any) -> None:  # noqa: ANN401 - as click hands them over
@@ -51,16 +59,24 @@ def command(jobs_file: str | None, *, whole: bool, dry_run: bool, **given: Any) 
       etl run jobs.txt --dry-run
       etl run --all                                  every sync job on the cluster; the next time what is new
       etl run --all --since 30d --status error
+      etl run --all --dry-run
+      etl run jobs.txt --strategy mget               500 ids a request, where the index may be read
     """
     filters = filters_of(given)
-    if whole and (jobs_file or dry_run):
-        msg = "--all and a jobs file, or --dry-run, exclude each other: choose one"
+    if whole and jobs_file:
+        msg = "--all and a jobs file exclude each other: choose one"
+        raise UsageError(msg)
+    if whole and given["strategy"] not in {Strategy.AUTO, Strategy.PAGE}:
+        msg = f"--strategy {given['strategy']} is for a jobs file: --all walks the list of all jobs, so leave it out"
         raise UsageError(msg)
     if not whole and filters != JobFilters():
         msg = "filters narrow --all, not a jobs file: use `etl discover` with them to make one"
         raise UsageError(msg)
     reached = connection(flags(given), limits=limits(given))
     configure_logs(given, reached)
+    if whole and dry_run:
+        show_whole_rehearsal(rehearse_all(filters, reached, run_settings(given)), as_json=given["as_json"])
+        return
     if whole:
         execute(partial(run_all, filters, reached, run_settings(given), inputs={"all": True}), given)
         return
@@ -97,6 +113,8 @@ def run_settings(given: dict[str, Any], *, source: str | None = None) -> RunSett
         strict=given["strict"],
         batch_size=given["batch_size"],
         keep_raw=given["keep_raw"],
+        strategy=Strategy(given.get("strategy", Strategy.AUTO)),
+        workers=given["workers"],
         max_failures=given["max_failures"],
         deadline_s=given["deadline"],
         keep_snapshots=given["keep_snapshots"],

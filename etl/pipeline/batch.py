@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from etl.engine.work import Steps
 from etl.extract.client import Client
 from etl.extract.fetch import Fetcher
+from etl.extract.many import ManyFetcher
 from etl.jsontext import NotJsonError, decode
 from etl.load.staging import StagedSummary, stage
 from etl.load.storage import Storage
 from etl.model import Answer, AnswerKind, Document, IdRecord, Outcome, Provenance, RequestedId, StagedBatch
+from etl.settings import Strategy
 from etl.transform.raw import raw_frame
 from etl.transform.redact import redacted_json
 from etl.transform.tables import Transformed, transform
@@ -46,11 +49,30 @@ class BatchTask:
 
     Attributes:
         number: of the batch in its run, from 0.
-        ids: to be fetched.
+        ids: each once.
+        answers: to all of them, where they are there already; None where they are to be fetched.
     """
 
     number: int
     ids: tuple[RequestedId, ...]
+    answers: tuple[Answer, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fetched:
+    """What the cluster said to the ids of one batch.
+
+    Attributes:
+        answers: one for each id.
+        requests: made for them, repeats included.
+        fatal: what ended the fetching, if anything did.
+        refusal: why the index was not read although it should have been.
+    """
+
+    answers: tuple[Answer, ...]
+    requests: int = 0
+    fatal: EtlError | None = None
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +88,8 @@ class BatchResult:
         masked: texts in which something was masked.
         refused_fields: fields that were to be exposed but are secrets.
         fatal: what ended the fetching, if anything did.
+        requests: made for the batch, repeats included.
+        refusal: why the index was not read although it should have been.
         raw: the documents as received, redacted, a compressed piece of the archive; empty unless they are kept.
     """
 
@@ -77,6 +101,8 @@ class BatchResult:
     masked: int
     refused_fields: frozenset[str]
     fatal: EtlError | None = None
+    requests: int = 0
+    refusal: str | None = None
     raw: bytes = b""
 
 
@@ -99,15 +125,17 @@ class BatchPlace:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchWork(BatchPlace):
-    """What all batches of a run by ids share; picklable, so that a batch runs in any place.
+    """What all batches of a run against a cluster share; picklable, so that a batch runs in any place.
 
     Attributes:
         connection: to the cluster.
         version: of the cluster; None where it may not be read.
+        strategy: MGET to read the index; else ids are got one by one.
     """
 
     connection: Connection
     version: str | None
+    strategy: Strategy = Strategy.GET
 
     @classmethod
     def of(cls, course: Course, connection: Connection, version: str | None) -> BatchWork:
@@ -121,25 +149,49 @@ class BatchWork(BatchPlace):
             keep_raw=course.settings.keep_raw,
         )
 
-    @contextmanager
-    def open(self, stop: Event, watch: Callable[[int, int], None]) -> Iterator[Callable[[BatchTask], BatchResult]]:
-        """Open connections; see `etl.engine.local.Work`."""
-        with Client(self.connection) as client, Fetcher(client, version=self.version) as fetcher:
+    def by(self, strategy: Strategy) -> BatchWork:
+        """Return the work that fetches in another way."""
+        return replace(self, strategy=strategy)
 
-            def do(task: BatchTask) -> BatchResult:
+    def shared_by(self, workers: int) -> BatchWork:
+        """Return the work of one of so many workers, which share the requests that may be under way at once."""
+        share = max(1, self.connection.concurrency // workers)
+        return replace(self, connection=replace(self.connection, concurrency=share))
+
+    @contextmanager
+    def open(self, stop: Event, watch: Callable[[int, int], None]) -> Iterator[Steps[BatchTask, BatchResult]]:
+        """Open connections; see `etl.engine.work.Work`."""
+        with Client(self.connection) as client, Fetcher(client, version=self.version) as fetcher:
+            many = ManyFetcher(client, fetcher, stop=stop, version=self.version)
+
+            by_index = self.strategy is Strategy.MGET
+
+            def fetch(task: BatchTask) -> Fetched:
+                if task.answers is not None:
+                    return Fetched(answers=task.answers)
+                before = many.requests
                 answers: list[Answer] = []
-                for answer in fetcher.fetch(task.ids, stop=stop):
+                for answer in many.fetch(task.ids) if by_index else fetcher.fetch(task.ids, stop=stop):
                     answers.append(answer)
                     watch(1, int(answer.kind in _FAILURES and answer.attempts > 0))
-                return self._stage(task, answers, fetcher.fatal)
+                return Fetched(
+                    answers=tuple(answers),
+                    requests=many.requests - before if by_index else sum(answer.attempts for answer in answers),
+                    fatal=fetcher.fatal,
+                    refusal=many.refusal,
+                )
 
-            yield do
+            yield Steps(fetch=fetch, stage=self._stage)
 
-    def _stage(self, task: BatchTask, answers: Sequence[Answer], fatal: EtlError | None) -> BatchResult:
+    def _stage(self, task: BatchTask, fetched: Fetched) -> BatchResult:
         lines = {requested.id: requested.line for requested in task.ids}
-        made = stage_answers(self, task.number, answers)
+        made = stage_answers(self, task.number, fetched.answers)
         return replace(
-            made, records=tuple(replace(record, line=lines[record.id]) for record in made.records), fatal=fatal
+            made,
+            records=tuple(replace(record, line=lines[record.id]) for record in made.records),
+            fatal=fetched.fatal,
+            requests=fetched.requests,
+            refusal=fetched.refusal,
         )
 
 

@@ -1,27 +1,45 @@
-"""Ids to answers: what is settled is spared, the others are fetched batch by batch."""
+"""Ids to answers: what is settled is spared, the others are fetched batch by batch, in the way that costs least."""
 
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from etl.engine.local import LocalEngine
-from etl.model import IdRecord, Outcome, RequestedId
+from etl.extract.walk.asking import Asking
+from etl.extract.walk.course import WalkSettings
+from etl.extract.walk.walk import Walk
+from etl.model import AnswerKind, IdRecord, Outcome, RequestedId
 from etl.observe.logs import LOGGER
 from etl.observe.progress import progress
 from etl.pipeline.batch import BatchTask, BatchWork
+from etl.pipeline.feed import do_all, id_tasks
+from etl.pipeline.strategies import chosen
+from etl.pipeline.times import time_of
+from etl.settings import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from etl.extract.client import Client
     from etl.extract.jobs_file import JobsFile
+    from etl.model import Answer
     from etl.pipeline.course import Course
 
-_LOOKUP = 10_000  # ids looked up in the index at once
+_LOOKUP: Final = 10_000  # ids looked up in the index at once
+MANY_A_REQUEST: Final = 4
+"""How many jobs out of many in one answer cost what one by a request of its own costs."""
 
 
-def fetch_ids(course: Course, work: BatchWork, jobs: JobsFile, *, quiet: bool) -> None:
-    """Ask for every id that is not settled; each batch is staged before the next one begins."""
+def fetch_ids(course: Course, work: BatchWork, jobs: JobsFile, client: Client, *, quiet: bool) -> None:
+    """Ask for every id that is not settled; each batch is staged as soon as it is there.
+
+    Args:
+        course: of the run.
+        work: how a batch is done; its strategy is chosen here.
+        jobs: what is asked for.
+        client: of the cluster, for what is asked beside the batches.
+        quiet: no progress.
+    """
     course.requested = len(jobs.requested) + len(jobs.invalid)
     if not course.requested:
         course.warnings.append("the jobs file names no id")
@@ -32,27 +50,57 @@ def fetch_ids(course: Course, work: BatchWork, jobs: JobsFile, *, quiet: bool) -
     )
     LOGGER.info("run %s: %d ids from %s", course.run_id, course.requested, course.provenance.source)
     with progress(len(jobs.requested), "jobs", quiet=quiet) as shown:
+        wanted = list(_unsettled(course, jobs, shown.advance))
+        way = chosen(course.settings.strategy, len(wanted), client, course.stop.event)
+        LOGGER.info("%s", way.why)
+        course.shown_settings["fetched_by"] = way.strategy
+        course.figures |= {
+            "requests": way.requests,
+            "least_requests": way.least,
+            "left_alone": len(jobs.requested) - len(wanted),
+        }
+        size = course.settings.batch_size
+        if way.strategy is Strategy.PAGE:
+            asking = Asking(client, stop=course.stop.event, version=work.version)
+            tasks = _by_page(course, asking, wanted, shown.advance)
+        else:
+            tasks = id_tasks(wanted, size, 0)
+        worth = len(wanted) if way.strategy is Strategy.GET else len(wanted) // MANY_A_REQUEST
+        do_all(course, work.by(way.strategy), tasks, jobs=worth, shown=shown)
 
-        def watch(answers: int, failures: int) -> None:
-            shown.advance(answers)
-            course.count_failures(failures)
 
-        engine = LocalEngine(course.stop.event, watch)
-        for result in engine.run(work, _tasks(course, jobs, shown.advance)):
-            course.take(result)
-
-
-def _tasks(course: Course, jobs: JobsFile, advance: Callable[[int], None]) -> Iterator[BatchTask]:
-    waiting: list[RequestedId] = []
-    number = 0
-    for requested in _unsettled(course, jobs, advance):
-        waiting.append(requested)
-        if len(waiting) == course.settings.batch_size:
-            yield BatchTask(number=number, ids=tuple(waiting))
+def _by_page(
+    course: Course, asking: Asking, wanted: Sequence[RequestedId], advance: Callable[[int], None]
+) -> Iterator[BatchTask]:
+    """Yield batches of what the list of all jobs shows of the wanted ids, then of the ids that it does not show."""
+    left = {requested.id: requested for requested in wanted}
+    walk = Walk(asking, WalkSettings(), time_of=time_of, skips=lambda ids: [job_id not in left for job_id in ids])
+    size, number = course.settings.batch_size, 0
+    waiting: list[tuple[RequestedId, Answer]] = []
+    for group in walk.answers():
+        # What the list shows broken is asked for alone, which tells what is wrong with it.
+        found = [(left.pop(a.id), a) for a in group if a.kind is AnswerKind.DOCUMENT and a.id in left]
+        waiting += found
+        advance(len(found))
+        while len(waiting) >= size:
+            yield _answered(waiting[:size], number)
+            del waiting[:size]
             number += 1
-            waiting.clear()
+        if not left:
+            break
     if waiting:
-        yield BatchTask(number=number, ids=tuple(waiting))
+        yield _answered(waiting, number)
+        number += 1
+    report = walk.report()
+    course.figures["requests"] += report.requests
+    if report.fatal is not None:
+        course.warnings.append(f"the list of all jobs could not be walked, so ids were got one by one: {report.fatal}")
+    yield from id_tasks(list(left.values()), size, number)
+
+
+def _answered(found: Sequence[tuple[RequestedId, Answer]], number: int) -> BatchTask:
+    ids, answers = zip(*found, strict=True)
+    return BatchTask(number=number, ids=ids, answers=answers)
 
 
 def _unsettled(course: Course, jobs: JobsFile, advance: Callable[[int], None]) -> Iterator[RequestedId]:

@@ -97,6 +97,7 @@ class Course:
     incomplete: list[str] = field(default_factory=list)
     figures: dict[str, int] = field(default_factory=dict)
     watermark: Any = None
+    _has_told_refusal: bool = False
 
     @property
     def output(self) -> Path:
@@ -128,6 +129,10 @@ class Course:
         self.masked += result.masked
         self.refused_fields |= result.refused_fields
         self.fatal = self.fatal or result.fatal
+        self.figures["requests"] = self.figures.get("requests", 0) + result.requests
+        if result.refusal is not None and not self._has_told_refusal:
+            self._has_told_refusal = True
+            self.warnings.append(f"the index could not be read, so ids were got one by one: {result.refusal}")
         if result.raw:
             self._keep_raw(result.raw)
 

@@ -9,7 +9,7 @@ from etl.extract.walk.asking import Asking
 from etl.extract.walk.course import WalkSettings
 from etl.extract.walk.walk import Walk
 from etl.pipeline.preflight import facts_of
-from etl.pipeline.whole import time_of
+from etl.pipeline.times import time_of
 
 if TYPE_CHECKING:
     from etl.extract.filters import JobFilters

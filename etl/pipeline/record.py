@@ -59,6 +59,8 @@ def run_record(course: Course, end: Verdict, final: Callable[[], Iterator[IdReco
             "max_failures": None if settings.max_failures is None else str(settings.max_failures),
             "deadline_s": settings.deadline_s,
             "keep_raw": settings.keep_raw,
+            "strategy": settings.strategy,
+            "workers": settings.workers,
         },
         counts={
             "attempted": course.attempted,

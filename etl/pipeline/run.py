@@ -54,15 +54,15 @@ def run(
     started = datetime.now(UTC)
     with Client(connection) as client:
         facts = facts_of(client, stop)
-    with opened(
-        settings,
-        source_of(settings, facts, connection),
-        started=started,
-        stop=stop,
-        inputs={**(inputs or {}), "repeats": jobs.repeats},
-        shown_settings={"url": connection.url, "concurrency": connection.concurrency},
-    ) as course:
-        work = BatchWork.of(course, connection, facts.version)
-        with stop.after(settings.deadline_s):
-            fetch_ids(course, work, jobs, quiet=quiet)
-        return course.finish()
+        with opened(
+            settings,
+            source_of(settings, facts, connection),
+            started=started,
+            stop=stop,
+            inputs={**(inputs or {}), "repeats": jobs.repeats},
+            shown_settings={"url": connection.url, "concurrency": connection.concurrency},
+        ) as course:
+            work = BatchWork.of(course, connection, facts.version)
+            with stop.after(settings.deadline_s):
+                fetch_ids(course, work, jobs, client, quiet=quiet)
+            return course.finish()

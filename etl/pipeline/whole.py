@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from etl.engine.local import LocalEngine
 from etl.extract.client import Client
 from etl.extract.filters import UNFINISHED
 from etl.extract.walk.asking import Asking
 from etl.extract.walk.course import WalkSettings
-from etl.extract.walk.since import Mark, WalkSince
+from etl.extract.walk.since import WalkSince
 from etl.extract.walk.walk import Walk
 from etl.model import Answer, AnswerKind, RequestedId
 from etl.observe.logs import LOGGER
 from etl.observe.progress import progress
-from etl.pipeline.batch import BatchTask, BatchWork, stage_answers
+from etl.pipeline.batch import BatchTask, BatchWork
+from etl.pipeline.by_ids import MANY_A_REQUEST
+from etl.pipeline.feed import do_all, id_tasks
+from etl.pipeline.mark import mark_of, watermark_of
 from etl.pipeline.opening import opened
 from etl.pipeline.preflight import facts_of, source_of
 from etl.pipeline.published import Published
 from etl.pipeline.stop import Stop
-from etl.transform.timestamps import microseconds
-from etl.transform.unfit import UnfitError
+from etl.pipeline.strategies import count_jobs
+from etl.pipeline.times import time_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,17 +36,8 @@ if TYPE_CHECKING:
     from etl.pipeline.summary import RunSummary
     from etl.settings import Connection, RunSettings
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MANY = 20  # unsettled jobs from which on walking the unfinished ones is cheaper
 _FAILURES = frozenset({AnswerKind.FAILED, AnswerKind.REJECTED})
-
-
-def time_of(value: object) -> datetime | None:
-    """Read a time as it stands in a document, by the rules of the tables; None where it is none."""
-    try:
-        return _EPOCH + timedelta(microseconds=microseconds(value))
-    except UnfitError:
-        return None
 
 
 def run_all(
@@ -89,55 +82,58 @@ def run_all(
             shown_settings={"url": connection.url, "concurrency": connection.concurrency},
         ) as course:
             work = BatchWork.of(course, connection, facts.version)
-            walking = _Walking(course, work, filters, Asking(client, stop=stop.event, version=facts.version))
+            walking = _Walking(course, filters, Asking(client, stop=stop.event, version=facts.version))
             with stop.after(settings.deadline_s), progress(None, "jobs", quiet=quiet) as shown:
-                walking.walk(shown)
-                walking.fetch_unsettled(shown)
+                worth = walking.unsettled if walking.is_incremental else count_jobs(client, stop.event) or 0
+                do_all(course, work, walking.tasks(shown), jobs=worth // MANY_A_REQUEST, shown=shown)
             return course.finish()
 
 
 class _Walking:
     """A walk on its way into batches."""
 
-    def __init__(self, course: Course, work: BatchWork, filters: JobFilters, asking: Asking) -> None:
+    def __init__(self, course: Course, filters: JobFilters, asking: Asking) -> None:
         self._course = course
-        self._work = work
         self._filters = filters
         self._asking = asking
         self._number = 0
         writer = course.writer
         self._published = Published(writer.recovered.snapshot, writer.published, filters)
         settings = WalkSettings(filters=filters, use_index=True)
-        mark = None if course.settings.refresh else _mark(writer.watermark, filters, course.settings.overlap_s)
+        mark = None if course.settings.refresh else mark_of(writer.watermark, filters, course.settings.overlap_s)
         self._walk: Walk | WalkSince
         if mark is None:
             skips = None if course.settings.refresh else self._published.settled
             self._walk = Walk(asking, settings, time_of=time_of, skips=skips)
         else:
             self._walk = WalkSince(asking, settings, mark=mark, known=self._published, time_of=time_of)
+        self.is_incremental = mark is not None
+        self.unsettled = len(self._published.unsettled)
         how = "all jobs" if mark is None else f"jobs since {mark.watermark:%Y-%m-%dT%H:%M:%SZ} and unsettled ones"
         LOGGER.info("run %s: %s of %s", course.run_id, how, course.provenance.source)
 
-    def walk(self, shown: Progress) -> None:
-        """Stage what the walk finds, batch by batch."""
-        self._stage_all(self._walk.answers(), shown)
+    def tasks(self, shown: Progress) -> Iterator[BatchTask]:
+        """Yield what the walk finds, batch by batch, and then what else is to be fetched."""
+        yield from self._answered(self._walk.answers(), shown)
         self._account(self._walk.report())
+        yield from self._unsettled(shown)
 
-    def _stage_all(self, groups: Iterator[tuple[Answer, ...]], shown: Progress) -> None:
+    def _answered(self, groups: Iterator[tuple[Answer, ...]], shown: Progress) -> Iterator[BatchTask]:
         waiting: list[Answer] = []
+        size = self._course.settings.batch_size
         for group in groups:
             waiting.extend(group)
             shown.advance(len(group))
             self._course.requested += len(group)
             self._course.count_failures(sum(answer.kind in _FAILURES for answer in group))
-            while len(waiting) >= self._course.settings.batch_size:
-                self._stage(waiting[: self._course.settings.batch_size])
-                del waiting[: self._course.settings.batch_size]
+            while len(waiting) >= size:
+                yield self._task(waiting[:size])
+                del waiting[:size]
         if waiting:
-            self._stage(waiting)
+            yield self._task(waiting)
 
-    def fetch_unsettled(self, shown: Progress) -> None:
-        """Ask for published jobs that may still change and that the walk has not met.
+    def _unsettled(self, shown: Progress) -> Iterator[BatchTask]:
+        """Yield published jobs that may still change and that the walk has not met.
 
         Where they are many, the unfinished jobs of the cluster are walked first: that costs a few pages. What has
         finished meanwhile is asked for one by one.
@@ -148,7 +144,7 @@ class _Walking:
             unfinished = replace(self._filters, statuses=tuple(sorted(UNFINISHED)))
             settings = WalkSettings(filters=unfinished, use_index=True)
             again = Walk(self._asking, settings, time_of=time_of, skips=self._met)
-            self._stage_all(again.answers(), shown)
+            yield from self._answered(again.answers(), shown)
             report = again.report()
             course.fatal = report.fatal
             course.figures["requests"] += report.requests
@@ -156,16 +152,9 @@ class _Walking:
             ids = [job_id for job_id in ids if not again.has_met(job_id)]
         if course.fatal is not None:
             return
-        course.figures["requests"] += len(ids)
         course.figures["least_requests"] += len(ids)
         course.requested += len(ids)
-
-        def watch(answers: int, failures: int) -> None:
-            shown.advance(answers)
-            course.count_failures(failures)
-
-        for result in LocalEngine(course.stop.event, watch).run(self._work, self._tasks(ids)):
-            course.take(result)
+        yield from id_tasks([RequestedId(id=job_id) for job_id in ids], course.settings.batch_size, self._number)
 
     def _left(self, walk: Walk | WalkSince) -> list[str]:
         return [job_id for job_id in self._published.unsettled if not walk.has_met(job_id)]
@@ -173,16 +162,10 @@ class _Walking:
     def _met(self, ids: Sequence[str]) -> list[bool]:
         return [self._walk.has_met(job_id) for job_id in ids]
 
-    def _tasks(self, ids: list[str]) -> Iterator[BatchTask]:
-        size = self._course.settings.batch_size
-        for first in range(0, len(ids), size):
-            some = tuple(RequestedId(id=job_id) for job_id in ids[first : first + size])
-            yield BatchTask(number=self._number, ids=some)
-            self._number += 1
-
-    def _stage(self, answers: list[Answer]) -> None:
-        self._course.take(stage_answers(self._work, self._number, answers))
+    def _task(self, answers: list[Answer]) -> BatchTask:
         self._number += 1
+        ids = tuple(RequestedId(id=answer.id) for answer in answers)
+        return BatchTask(number=self._number - 1, ids=ids, answers=tuple(answers))
 
     def _account(self, report: WalkReport) -> None:
         course = self._course
@@ -190,14 +173,10 @@ class _Walking:
         course.incomplete += [str(part) for part in report.incomplete if part.is_certain]
         course.warnings += report.notes
         course.warnings += [str(part) for part in report.incomplete if not part.is_certain]
-        course.figures |= {"requests": report.requests, "least_requests": report.least, "left_alone": report.skipped}
+        course.figures |= {
+            "requests": course.figures.get("requests", 0) + report.requests,
+            "least_requests": report.least,
+            "left_alone": report.skipped,
+        }
         if report.is_complete and report.newest is not None:
-            course.watermark = {"filters": self._filters.key(), "created_at": report.newest.isoformat()}
-
-
-def _mark(watermark: Any, filters: JobFilters, overlap_s: float) -> Mark | None:  # noqa: ANN401 - any JSON
-    """Return where an earlier walk with the same filters began; None where there was none."""
-    if not isinstance(watermark, dict) or watermark.get("filters") != filters.key():
-        return None
-    begun = time_of(watermark.get("created_at"))
-    return None if begun is None else Mark(watermark=begun, overlap=timedelta(seconds=overlap_s))
+            course.watermark = watermark_of(self._filters, report.newest)

@@ -1,7 +1,19 @@
 """Flags and environment become frozen objects here; no other module reads the environment."""
 
 from etl.settings.durations import seconds
-from etl.settings.objects import FORMATS, Connection, RunSettings, Secret, Share
+from etl.settings.objects import FORMATS, Connection, RunSettings, Secret, Share, Strategy
 from etl.settings.reach import ConnectionFlags, connection
+from etl.settings.sizes import size_bytes
 
-__all__ = ["FORMATS", "Connection", "ConnectionFlags", "RunSettings", "Secret", "Share", "connection", "seconds"]
+__all__ = [
+    "FORMATS",
+    "Connection",
+    "ConnectionFlags",
+    "RunSettings",
+    "Secret",
+    "Share",
+    "Strategy",
+    "connection",
+    "seconds",
+    "size_bytes",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -79,6 +80,22 @@ class Share:
         return f"{self.percent:g}%" if self.number is None else str(self.number)
 
 
+class Strategy(StrEnum):
+    """How the documents of a list of ids are fetched."""
+
+    AUTO = "auto"
+    """GET or PAGE, whichever costs less; the index is never read unasked."""
+
+    GET = "get"
+    """One request an id."""
+
+    PAGE = "page"
+    """The list of all jobs is walked; ids that are not in it are then got one by one."""
+
+    MGET = "mget"
+    """Many ids a request, out of the index itself, which needs a privilege of its own."""
+
+
 FORMATS = ("parquet", "csv")
 """Formats that the tables can be written in. Parquet is always written: CSV is made of it."""
 
@@ -99,6 +116,8 @@ class RunSettings:
         strict: ids that the cluster does not have count as a failure.
         batch_size: ids staged together.
         keep_raw: keep the documents as received, redacted.
+        strategy: how the documents of a list of ids are fetched.
+        workers: programs that share the work; None for as many as the machine and the number of ids are worth.
         max_failures: failed and rejected ids beyond which the run ends, publishing nothing; None runs to the end.
         deadline_s: seconds after which no further id is asked for; None without.
         keep_snapshots: snapshots kept in any case.
@@ -118,6 +137,8 @@ class RunSettings:
     strict: bool = False
     batch_size: int = 1000
     keep_raw: bool = False
+    strategy: Strategy = Strategy.AUTO
+    workers: int | None = None
     max_failures: Share | None = None
     deadline_s: float | None = None
     keep_snapshots: int = 3

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -47,7 +48,8 @@ def test_a_signal_ends_a_run_in_order_and_the_next_one_adopts(
         "ELASTICSEARCH_API_KEY": bench.sandbox.api_key,
         "ETL_OUTPUT": str(bench.output),
     }
-    command = [sys.executable, "-m", "etl", "run", "jobs.txt", "--json", "--concurrency", "2", "--batch-size", "10"]
+    options = {"--concurrency": "2", "--batch-size": "10", "--strategy": "get"}
+    command = [sys.executable, "-m", "etl", "run", "jobs.txt", "--json", *chain.from_iterable(options.items())]
     with subprocess.Popen(command, cwd=bench.folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         ends = time.monotonic() + PATIENCE_S
         while sum(bench.sandbox.requests_by_id.values()) < 15 and time.monotonic() < ends:
@@ -67,7 +69,7 @@ def test_a_signal_ends_a_run_in_order_and_the_next_one_adopts(
     assert staged <= asked_before
     assert len(staged) >= 10
 
-    again = bench.run()
+    again = bench.run("--strategy", "get")
 
     assert again.code == 0
     assert set(bench.asked()) == set(IDS) - staged
@@ -170,7 +172,7 @@ def test_too_many_failures_end_a_run_that_publishes_nothing_and_keeps_what_was_s
     bench = make({name: job(id=name) for name in IDS}, faults=Faults(always_fail=failing))
 
     ended = bench.run(
-        "--max-attempts", "1", "--concurrency", "1", "--batch-size", "10",
+        "--max-attempts", "1", "--concurrency", "1", "--batch-size", "10", "--strategy", "get",
         *([] if allowed is None else ["--max-failures", allowed]),
     )  # fmt: skip
 

@@ -62,7 +62,7 @@ def test_a_defect_while_an_id_is_asked_for_ends_the_run_as_a_bug_and_frees_the_d
 
     with monkeypatch.context() as patched:
         patched.setattr(Client, "get_job", defect)
-        ended = bench.run("--batch-size", "10")
+        ended = bench.run("--batch-size", "10", "--strategy", "get")
 
     assert (ended.code, ended.out) == (1, "")
     assert "etl: a bug: ZeroDivisionError" in ended.err
@@ -70,7 +70,7 @@ def test_a_defect_while_an_id_is_asked_for_ends_the_run_as_a_bug_and_frees_the_d
     assert not (bench.output / "latest").exists()
 
     bench.asked()
-    again = bench.run()
+    again = bench.run("--strategy", "get")
 
     assert again.code == 0
     assert again.summary["outcomes"]["loaded"] == 40

@@ -103,7 +103,7 @@ def run_through_faults(
     with Sandbox(SandboxSettings(jobs=jobs, faults=faults)) as sandbox:
         bench = Bench(folder=folder, documents=dict.fromkeys(asked), sandbox=sandbox)
         with mock.patch.object(retry, "BASE_S", waits):
-            ended = bench.run("--concurrency", str(concurrency))
+            ended = bench.run("--concurrency", str(concurrency), "--strategy", "get")
         requests = bench.asked()
     run = bench.output / "runs" / ended.summary["run_id"]
     failed_file = run / "failed.txt"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from etl.extract.walk.strategy import Strategy, choose
+from etl.extract.walk.strategy import choose
+from etl.settings import Strategy
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ def test_many_ids_of_few_jobs_are_paged_and_few_of_many_got(ids: int, count: int
 def test_the_costs_are_shown_and_the_index_is_never_chosen() -> None:
     choice = choose(ids=9_000, count=9_500)
     assert (choice.get_cost, choice.page_cost) == (9_450, 485)
-    assert str(choice) == "page: 9000 ids of 9500 jobs cost 9450 one by one, 485 by walking the list"
+    assert str(choice) == "page: 9,000 ids of 9,500 jobs cost 9,450 one by one, 485 by walking the list"
     assert "perhaps" in str(choose(ids=10, count=10_000))
     assert {
         choose(ids=ids, count=count).strategy for ids in range(0, 20_000, 500) for count in range(0, 10_001, 500)

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from etl.extract.walk.pages import PAGE_SIZE, REACH
+from etl.settings import Strategy
 
 DOCUMENT_COST: Final = 0.05
 """What a document costs beside a request, which costs 1: about 4 kB to send and read, against a round trip."""
 
 _SPLIT_COST: Final = 1.5  # requests of a walk by parts, against pages of one list
 _UNCOUNTED: Final = 3  # a count that stands where counting ends is taken for so many times as much
-
-
-class Strategy(StrEnum):
-    """How documents are fetched."""
-
-    GET = "get"
-    PAGE = "page"
-    MGET = "mget"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,8 +38,8 @@ class Choice:
     def __str__(self) -> str:
         about = "" if self.is_exact else "perhaps "
         return (
-            f"{self.strategy}: {self.ids} ids of {about}{self.jobs} jobs cost {self.get_cost:.0f} one by one, "
-            f"{self.page_cost:.0f} by walking the list"
+            f"{self.strategy}: {self.ids:,} ids of {about}{self.jobs:,} jobs cost {self.get_cost:,.0f} one by one, "
+            f"{self.page_cost:,.0f} by walking the list"
         )
 
 

@@ -1,0 +1,63 @@
+"""What an engine runs: tasks in, results out, in two steps of which the second never keeps the first one waiting."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
+    from threading import Event
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_AHEAD: Final = 2  # tasks fetched and not yet staged: a slow disk is not felt at once, and memory stays bounded
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Steps(Generic[Task, Result]):
+    """The two halves of a task.
+
+    Attributes:
+        fetch: waits for others, such as a cluster; called for one task after the other, by one thread.
+        stage: makes the result out of a task and what was fetched for it; called in the same order, by another thread.
+    """
+
+    fetch: Callable[[Task], Any]
+    stage: Callable[[Task, Any], Result]
+
+
+class Work(Protocol[Task, Result]):
+    """A picklable description of what is done with each task."""
+
+    def open(self, stop: Event, watch: Callable[[int, int], None]) -> AbstractContextManager[Steps[Task, Result]]:
+        """Open what all tasks share, such as connections, and return the steps of each.
+
+        Args:
+            stop: set when no further request is to be made.
+            watch: told, while a task is fetched, the number of ids that have got their answers, and how many of these
+                are failures.
+        """
+
+
+def overlapped(steps: Steps[Task, Result], tasks: Iterable[Task]) -> Iterator[Result]:
+    """Yield the results in order; while one task is staged, the next ones are fetched."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="stage") as stager:
+        pending: deque[Future[Result]] = deque()
+        for task in tasks:
+            try:
+                fetched = steps.fetch(task)
+            except BaseException:
+                while pending:  # what is staged by now counts, whatever ends the run
+                    yield pending.popleft().result()
+                raise
+            while pending and (len(pending) >= _AHEAD or pending[0].done()):
+                yield pending.popleft().result()
+            pending.append(stager.submit(steps.stage, task, fetched))
+            del fetched
+        while pending:
+            yield pending.popleft().result()
