@@ -41,6 +41,7 @@ class Cluster:
     Attributes:
         requests_by_route: how often each route was asked, by the route's name; refused requests count too.
         requests_by_id: how often each job was asked for by its id, alone or with others.
+        faults: how often a request went wrong on purpose, by the fault's name.
         jobs: its sync jobs.
         points: the points in time that are open.
     """
@@ -48,6 +49,7 @@ class Cluster:
     def __init__(self, settings: SandboxSettings) -> None:
         self.requests_by_route: Counter[str] = Counter()
         self.requests_by_id: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
         self.settings: SandboxSettings = settings
         self.version = _version(settings.version)
         self.jobs: Jobs = (
@@ -103,6 +105,7 @@ class Cluster:
         fault = self._strike(request, route)
         if fault is None:
             return self._answered(request, route)
+        self.faults[fault] += 1
         return faulty_reply(fault, self, request, lambda: self._answered(request, route))
 
     def _answered(self, request: Request, route: Route) -> Reply:

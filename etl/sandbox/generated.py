@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -56,7 +57,7 @@ class _State:
     def step_of(self, number: int) -> int:
         step = self.step + self.ahead.get(number, 0)
         if number >= self.begun:
-            step -= next(one.step for one in self.additions if number < one.end)
+            step -= self.additions[bisect_right(self.additions, number, key=lambda one: one.end)].step
         return min(step, _SETTLED)
 
     def place(self, number: int) -> int | None:

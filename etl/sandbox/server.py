@@ -65,6 +65,15 @@ class Sandbox:
         return self._cluster.requests_by_id
 
     @property
+    def faults(self) -> Counter[str]:
+        """How often a request went wrong on purpose, by the fault's name."""
+        return self._cluster.faults
+
+    def statuses(self) -> dict[str, str | None]:
+        """The status that each job has now, by id; None where its document has none."""
+        return {entry.id: entry.status for entry in self._cluster.jobs.view().newest_first}
+
+    @property
     def open_points_in_time(self) -> int:
         """How many points in time are open."""
         return len(self._cluster.points)

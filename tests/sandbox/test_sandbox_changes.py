@@ -65,6 +65,16 @@ def test_exactly_so_many_jobs_move_on_and_their_ids_are_told(launch: Any, client
     assert all(after[job_id]["status"] != before[job_id]["status"] for job_id in moved)
 
 
+def test_statuses_are_those_that_the_list_shows_also_of_jobs_that_came_and_moved_on(launch: Any, client: Any) -> None:
+    sandbox = launch(jobs=200)
+    for _ in range(3):
+        sandbox.add_jobs(7)
+        sandbox.advance(limit=5)
+    shown = {job["id"]: job["status"] for job in newest(client, sandbox, 300)}
+    assert sandbox.statuses() == shown
+    assert len(shown) == 221
+
+
 def test_all_open_jobs_move_on_where_no_limit_is_given(launch: Any, client: Any) -> None:
     sandbox = launch(jobs=600)
     before = {job["id"]: job for job in newest(client, sandbox, 600)}

@@ -132,6 +132,12 @@ def test_the_root_is_spared(launch: Any, client: Any) -> None:
     assert [client.get(sandbox, "/").status_code for _ in range(3)] == [200, 200, 200]
 
 
+def test_what_went_wrong_is_counted_by_its_name(launch: Any, client: Any) -> None:
+    sandbox = launch(faults=Faults(too_many=1.0, max_in_row=2))
+    assert [client.job(sandbox, JOB).status_code for _ in range(3)] == [429, 429, 200]
+    assert sandbox.faults == {"too_many": 2}
+
+
 def test_faults_are_the_same_in_every_sandbox(launch: Any, client: Any) -> None:
     faults = Faults(seed=3, too_many=0.3, unavailable=0.3, garbage=0.2)
 

@@ -3,6 +3,7 @@
     python killed_run.py N run jobs.txt ...
 
 N is 0 for a run that lives, which writes the number of its changes to the file named by KILLED_RUN_COUNT.
+KILLED_RUN_BASE_S is the longest first wait between attempts, where it is not that of every run.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.cli.main import main
+from etl.extract import retry
 from etl.load.storage import Storage
 
 if __name__ == "__main__":
@@ -30,6 +32,7 @@ if __name__ == "__main__":
             os.kill(os.getpid(), signal.SIGKILL)
         return step(self, *arguments, **named)
 
+    retry.BASE_S = float(os.environ.get("KILLED_RUN_BASE_S", retry.BASE_S))
     Storage._step = counted  # type: ignore[method-assign]  # the seam is what is being broken
     if not at:
         atexit.register(lambda: Path(os.environ["KILLED_RUN_COUNT"]).write_text(str(taken)))

@@ -20,7 +20,7 @@ from etl.errors import OutputError
 from etl.schema.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from etl.sandbox.server import Sandbox
 
@@ -130,10 +130,28 @@ class Killing:
         return "after" if seen == self.after else "before"
 
 
-def killed_run(folder: Path, sandbox: Sandbox, at: int, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run in a folder, and kill the run at its n-th change on disk; 0 lets it live."""
-    return subprocess.run(
-        [sys.executable, str(_CHILD), str(at), *_ARGUMENTS],
+def killed_run(
+    folder: Path,
+    sandbox: Sandbox,
+    at: int,
+    *,
+    arguments: Sequence[str] = _ARGUMENTS,
+    within_s: float | None = None,
+    **env: str,
+) -> subprocess.CompletedProcess[str]:
+    """Run in a folder, and kill the run at its n-th change on disk; 0 lets it live.
+
+    Args:
+        folder: with the jobs file; the dataset is in `output`.
+        sandbox: that the run fetches from.
+        at: which change on disk.
+        arguments: of `etl`.
+        within_s: kill it after so many seconds, wherever it is then; None for never.
+        env: more of the environment.
+    """
+    command = [sys.executable, str(_CHILD), str(at), *arguments]
+    with subprocess.Popen(
+        command,
         cwd=folder,
         env={
             **os.environ,
@@ -142,10 +160,16 @@ def killed_run(folder: Path, sandbox: Sandbox, at: int, **env: str) -> subproces
             "KILLED_RUN_COUNT": os.devnull,
             **env,
         },
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-    )
+    ) as run:
+        try:
+            out, err = run.communicate(timeout=within_s)
+        except subprocess.TimeoutExpired:
+            run.kill()
+            out, err = run.communicate()
+    return subprocess.CompletedProcess(command, run.returncode, out, err)
 
 
 def survive_all(killing: Killing, points: Iterable[int], folder: Path) -> Iterator[tuple[int, str]]:
