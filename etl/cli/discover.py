@@ -12,7 +12,7 @@ from etl.cli.run import configure_logs, flags, limits
 from etl.cli.signals import stopping
 from etl.errors import ExitCode
 from etl.extract.jobs_file import format_jobs
-from etl.observe.logs import printable
+from etl.observe.logs import tell_warning
 from etl.pipeline.discover import discover
 from etl.pipeline.stop import Stop
 from etl.settings import connection
@@ -39,7 +39,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 - as click hands them over
             click.echo(format_jobs((job_id, None) for job_id in group), nl=False)
         report = walk.report()
     for note in (*report.notes, *map(str, report.incomplete)):
-        click.echo(f"warning: {printable(note)}", err=True)
+        tell_warning(note)
     if report.fatal is not None:
         raise report.fatal
     if stop.cause is not None:

@@ -10,8 +10,7 @@ from importlib import metadata
 import click
 
 from etl.errors import EtlError, ExitCode
-from etl.observe.logs import LOGGER, printable
-from etl.scrub import text as masked
+from etl.observe.logs import LOGGER, LogFormat, choose_format, is_for_machines, tell_problem
 
 COMMANDS = {
     "run": "Fetch sync jobs and publish them as tables: the main job.",
@@ -75,17 +74,21 @@ def cli() -> None:
 
 def main() -> None:
     """Run a command and exit with its code; errors are one line on stderr."""
+    choose_format(LogFormat.TEXT)
     try:
         # Outside its standalone mode click returns the code of an Exit, and what a command returns otherwise.
         sys.exit(cli.main(standalone_mode=False) or ExitCode.OK)
     except click.ClickException as error:
-        error.show()
+        if is_for_machines():
+            tell_problem(error.format_message())
+        else:
+            error.show()
         sys.exit(ExitCode.USAGE)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("etl: interrupted", err=True)
+        tell_problem("interrupted")
         sys.exit(ExitCode.INTERRUPTED)
     except EtlError as error:
-        click.echo(f"etl: {printable(masked(str(error)))}", err=True)
+        tell_problem(str(error))
         LOGGER.debug("where it came from", exc_info=error)
         sys.exit(error.exit_code)
     except BrokenPipeError:
@@ -100,6 +103,5 @@ def main() -> None:
 def _tell_bug(error: Exception) -> None:
     if not logging.getLogger().handlers:
         logging.basicConfig(stream=sys.stderr, format="%(message)s")
-    name = type(error).__name__
-    click.echo(f"etl: a bug: {name}: {printable(masked(str(error)))}; please report it, with -vv", err=True)
+    tell_problem(f"a bug: {type(error).__name__}: {error}; please report it, with -vv")
     LOGGER.debug("where it came from", exc_info=error)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from etl.observe.logs import LogFormat, choose_format
 from etl.settings import FORMATS, Share, seconds, size_bytes
 
 if TYPE_CHECKING:
@@ -113,6 +114,16 @@ json_option = option("--json", "as_json", is_flag=True, help="Print the result a
 quiet_options = chain(
     option("--quiet", "-q", is_flag=True, help="Say nothing unless something is wrong."),
     option("--verbose", "-v", count=True, help="Log details; twice: of the libraries too."),
+    option(
+        "--log-format",
+        type=click.Choice([form.value for form in LogFormat]),
+        default=LogFormat.TEXT.value,
+        show_default=True,
+        is_eager=True,  # so that an error in another option is a line of that format too
+        expose_value=False,
+        callback=lambda _context, _option, form: choose_format(LogFormat(form)),
+        help="What comes to stderr: text for people, or one JSON object a line in the fields of ECS, without a bar.",
+    ),
 )
 
 report_options = chain(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from etl.errors import ExitCode
-from etl.observe.logs import printable
+from etl.observe.logs import log_end, tell_problem, tell_warning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +25,33 @@ def show_run(summary: RunSummary, *, as_json: bool, quiet: bool) -> None:
         click.echo("\n".join(_lines(summary)))
     if not quiet:
         for warning in summary.warnings:
-            click.echo(f"warning: {printable(warning)}", err=True)
+            tell_warning(warning)
     if summary.problem is not None:
-        click.echo(f"etl: {printable(summary.problem)}", err=True)
+        tell_problem(summary.problem)
+    _log(summary)
+
+
+def _log(summary: RunSummary) -> None:
+    """Leave the figures of the summary in a log for machines, as its last line."""
+    counts = ", ".join(f"{count:,} {name}" for name, count in summary.outcomes.items() if count)
+    is_well = summary.exit_code is ExitCode.OK
+    message = (
+        f"run ended with exit code {int(summary.exit_code)}: {counts or 'no id'} of {summary.requested:,} requested"
+    )
+    figures = {name: value for name, value in summary.as_json().items() if name not in {"problem", "warnings"}}
+    fields = {
+        "event": {
+            "kind": "event",
+            "dataset": "etl.run",
+            "action": "run-ended",
+            "outcome": "success" if is_well else "failure",
+            "duration": round(summary.elapsed_s * 1e9),  # nanoseconds, as the schema has it
+        },
+        "etl": figures,
+    }
+    if summary.problem is not None:
+        fields["error"] = {"message": summary.problem}
+    log_end(message, fields, is_well=is_well)
 
 
 def show_rehearsal(found: Rehearsal, *, as_json: bool) -> None:

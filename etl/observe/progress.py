@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal, a line now and then in a log, nothing when quiet."""
+"""Progress: a bar on a terminal, a line now and then in a log, nothing when quiet. A log for machines gets no bar."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Protocol, Self
 
-from etl.observe.logs import LOGGER
+from etl.observe.logs import LOGGER, is_for_machines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,4 +86,5 @@ def progress(total: int | None, what: str, *, quiet: bool) -> Progress:
     """Return the progress that fits where stderr goes; `total` is None where nobody knows it yet."""
     if quiet:
         return Silent()
-    return Bar(total, what) if sys.stderr.isatty() else Heartbeat(total, what)
+    has_bar = sys.stderr.isatty() and not is_for_machines()
+    return Bar(total, what) if has_bar else Heartbeat(total, what)

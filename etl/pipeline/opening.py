@@ -12,6 +12,7 @@ from etl.load.prune import Retention
 from etl.load.storage import Storage
 from etl.load.writer import Opening, Writer
 from etl.model import IdRecord, Provenance
+from etl.observe.run_name import name_run
 from etl.pipeline.course import Course
 from etl.pipeline.spool import Spool
 from etl.schema.arrow import schema_fingerprint
@@ -68,6 +69,7 @@ def opened(
             runs=settings.keep_runs,
         ),
     )
+    name_run(opening.run_id)
     records: Spool[IdRecord] = Spool()
     rejected: Spool[bytes] = Spool()
     storage = Storage(settings.output.absolute(), mode=settings.output_mode)
