@@ -104,7 +104,7 @@ def _lines(summary: RunSummary) -> list[str]:
     lines += ["", f"{summary.redacted:,} configuration values redacted, {summary.masked:,} texts masked"]
     if summary.adopted:
         lines.append(f"{summary.adopted:,} more jobs adopted from runs that died")
-    if summary.figures:
+    if "least_requests" in summary.figures:  # saved documents cost no request
         lines.append(
             f"{summary.figures['requests']:,} requests (at least {summary.figures['least_requests']:,}); "
             f"{summary.figures['left_alone']:,} settled jobs met and left alone"

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from etl.cli import options
+from etl.cli.metrics import metrics_option
 from etl.cli.run import execute, run_settings
 from etl.observe.logs import configure
 from etl.pipeline.replay import replay
@@ -22,6 +23,7 @@ from etl.pipeline.replay import replay
     help="Cluster that the documents come from (its UUID), where a dataset is begun; else that of the dataset.",
 )
 @options.run_options
+@metrics_option
 @options.report_options
 def command(files: tuple[str, ...], source: str | None, **given: Any) -> None:  # noqa: ANN401 - as click hands them over
     """Transform saved documents and publish them, without a network.

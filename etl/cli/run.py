@@ -11,6 +11,7 @@ import click
 
 from etl.cli import options
 from etl.cli.filters import filter_options, filters_of
+from etl.cli.metrics import metrics_option
 from etl.cli.present import show_rehearsal, show_run, show_whole_rehearsal
 from etl.cli.signals import stopping
 from etl.errors import ExitCode, UsageError
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     "index, which needs a privilege of its own; auto takes get or page, whichever costs less.",
 )
 @options.option("--dry-run", is_flag=True, help="Say what would be fetched, skipped and written, and do none of it.")
+@metrics_option
 @options.report_options
 def command(jobs_file: str | None, *, whole: bool, dry_run: bool, **given: Any) -> None:  # noqa: ANN401 - as click hands them over
     """Fetch every id of JOBS_FILE, transform the documents, and publish them as tables.
@@ -158,6 +160,8 @@ def execute(job: Callable[..., RunSummary], given: dict[str, Any]) -> RunSummary
     stop = Stop()
     with stopping(stop):
         summary = job(stop=stop, quiet=given["quiet"])
+    if "meter" in given:
+        given["meter"].note(summary)
     show_run(summary, as_json=given["as_json"], quiet=given["quiet"])
     if summary.exit_code is not ExitCode.OK:
         raise click.exceptions.Exit(summary.exit_code)
