@@ -21,6 +21,7 @@ COMMANDS = {
     "export": "Write hand-over files: one file a table, from the published dataset.",
     "inspect": "Show what a dataset holds, or what lies between two states of it.",
     "verify": "Check a dataset: files, keys, references, counts.",
+    "doctor": "Check address, certificate, credentials, privileges, version, clock and output, and say what to do.",
     "schema": "Print the data dictionary.",
 }
 

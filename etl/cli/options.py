@@ -198,6 +198,23 @@ LIMITS = {
 }
 """Option → field of `etl.settings.Connection`."""
 
+age_options = chain(
+    option(
+        "--settle",
+        type=duration,
+        default="1h",
+        show_default=True,
+        help="A finished job is not fetched again when it was fetched this long after its latest time.",
+    ),
+    option(
+        "--overlap",
+        type=duration,
+        default="1h",
+        show_default=True,
+        help="With --all: how much later than it was created a job may have become visible.",
+    ),
+)
+
 run_options = chain(
     output_option,
     option(
@@ -227,20 +244,7 @@ run_options = chain(
         metavar="FIELDS",
         help="Configuration fields whose values are shown, separated by commas. Secrets never are.",
     ),
-    option(
-        "--settle",
-        type=duration,
-        default="1h",
-        show_default=True,
-        help="A finished job is not fetched again when it was fetched this long after its latest time.",
-    ),
-    option(
-        "--overlap",
-        type=duration,
-        default="1h",
-        show_default=True,
-        help="With --all: how much later than it was created a job may have become visible.",
-    ),
+    age_options,
     option("--refresh", is_flag=True, help="Fetch settled jobs too."),
     option("--strict", is_flag=True, help="Exit 3 when the cluster does not have an id."),
     option("--keep-raw", is_flag=True, help="Keep the documents as received, redacted, for `etl replay`."),

@@ -9,7 +9,7 @@ import os
 import socket
 import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import requests
 import urllib3
@@ -55,6 +55,16 @@ class TooLargeError(NoAnswerError):
     """The answer is larger than what is read. Asking again does not help."""
 
 
+_UNKNOWN_AUTHORITY: Final = "give the authority that signed it as ELASTICSEARCH_CA_CERTS"
+_OTHER_NAME: Final = "let ELASTICSEARCH_URL name the cluster as its certificate does"
+_CERTIFICATE_REMEDIES: Final = {  # by OpenSSL's X509_V_ERR_*
+    9: "it is not valid yet: is the clock of this machine right?",
+    10: "it has expired, or the clock of this machine is wrong: the cluster needs a new one",
+    62: _OTHER_NAME,
+    64: _OTHER_NAME,
+}
+
+
 def translated(error: Exception, *, host: str, status: int | None) -> EtlError:
     """Say in our words what the HTTP library raised.
 
@@ -74,10 +84,8 @@ def translated(error: Exception, *, host: str, status: int | None) -> EtlError:
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return UnreachableError(
-                f"{host}: its certificate is not trusted ({cause.verify_message}): "
-                "give the authority that signed it as ELASTICSEARCH_CA_CERTS"
-            )
+            remedy = _CERTIFICATE_REMEDIES.get(cause.verify_code, _UNKNOWN_AUTHORITY)
+            return UnreachableError(f"{host}: its certificate is not trusted ({cause.verify_message}): {remedy}")
     if status is not None:
         return NoAnswerError(f"{host}: the answer was cut off ({_said(causes)})", status)
     through = " through the proxy" if any(isinstance(cause, urllib3.exceptions.ProxyError) for cause in causes) else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from datetime import datetime  # noqa: TC003 - msgspec resolves the types of the fields at run time
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,50 @@ class DatasetLock:
     def release(self) -> None:
         """Give the lock back; doing it twice is fine."""
         self._lock.release()
+
+
+def holder_of(path: Path) -> str | None:
+    """Say who holds the lock of a dataset; None where it is free.
+
+    Nothing is written; a free lock is shared with other readers for a moment.
+
+    Args:
+        path: of the lock file.
+
+    Raises:
+        OutputError: the file cannot be opened, or the file system has no locks.
+    """
+    if not path.exists():
+        return None
+    try:
+        is_free = _can_share(path)
+    except OSError as error:
+        msg = f"{path}: cannot be locked: {error.strerror}; check the permissions, or choose another --output"
+        raise OutputError(msg) from error
+    return None if is_free else _held(path, _read_holder(path))
+
+
+if sys.platform == "win32":
+
+    def _can_share(path: Path) -> bool:
+        """Tell whether nobody holds the lock: here nobody else can read what is locked."""
+        try:
+            path.read_bytes()
+        except PermissionError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _can_share(path: Path) -> bool:
+        """Tell whether nobody holds the lock."""
+        try:
+            with path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 def _is_soft(lock: object) -> bool:
