@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import reduce
-from operator import and_
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from etl.dataset.chosen import ChosenJobs
 from etl.dataset.export_files import write_table
-from etl.errors import OutputError
-from etl.load.parquet import read_chunks
-from etl.load.reader import open_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    import pyarrow as pa
+
     from etl.dataset.export_files import Destination
     from etl.extract.filters import JobFilters
-
-_FILTERED = {"connector_id": "connector_ids", "job_type": "job_types", "status": "statuses"}
-"""Column of sync_jobs → the filter that names its wanted values."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,16 +72,11 @@ class Export:
         Raises:
             OutputError: there is no dataset, or it cannot be read.
         """
-        snapshot = open_snapshot(root)
-        if snapshot is None:
-            msg = f"{root}: no dataset is published here; make one with `etl run` or, to try, `etl demo`"
-            raise OutputError(msg)
-        self._snapshot = snapshot
-        self._filters = filters
+        self._jobs = ChosenJobs(root, filters)
 
     def rows(self, tables: Sequence[str]) -> int:
         """Return the rows that these tables have, wanted or not."""
-        return sum(self._snapshot.rows(name) for name in tables)
+        return sum(self._jobs.rows(name) for name in tables)
 
     def write(
         self,
@@ -123,8 +109,8 @@ class Export:
                 written = write_table(form, storage, path, name, chunks, csv_raw=csv_raw)
             exported[name] = ExportedTable(file=destination.name_of(file), rows=written.rows, bytes=written.bytes)
         return Exported(
-            snapshot=self._snapshot.run_id,
-            source=self._snapshot.manifest.origin.source,
+            snapshot=self._jobs.manifest.run_id,
+            source=self._jobs.manifest.origin.source,
             destination=destination.name,
             format=form,
             tables=exported,
@@ -132,37 +118,7 @@ class Export:
 
     def _chunks(self, name: str, advance: Callable[[int], None]) -> Iterator[pa.Table]:
         """Read the wanted rows of a table, in the order of the dataset."""
-        for month in sorted(self._snapshot.months(), key=lambda month: (month is None, month or "")):
-            files = self._snapshot.month_files(name, month)
-            jobs = self._wanted(month) if files else None
-            for path in files:
-                for chunk in read_chunks(path, name):
-                    yield chunk if jobs is None else chunk.filter(pc.is_in(chunk["job_id"], value_set=jobs))
-                    advance(chunk.num_rows)
-
-    def _wanted(self, month: str | None) -> pa.Array | None:
-        """Return the ids of a month's wanted jobs; None where all are."""
-        condition = _condition(self._filters)
-        if condition is None:
-            return None
-        wanted = [pa.array([], pa.string())]
-        for path in self._snapshot.month_files("sync_jobs", month):
-            for chunk in read_chunks(path, "sync_jobs", columns=("job_id", "created_at", *_FILTERED)):
-                wanted += chunk.filter(condition)["job_id"].chunks
-        return pa.concat_arrays(wanted)
-
-
-def _condition(filters: JobFilters) -> pc.Expression | None:
-    """Return what a row of sync_jobs must fulfil, None for nothing; a value that is missing fulfils no condition."""
-    conditions = [
-        pc.field(column).isin(list(values)) for column, name in _FILTERED.items() if (values := getattr(filters, name))
-    ]
-    if filters.since is not None:
-        conditions.append(pc.field("created_at") >= _moment(filters.since))
-    if filters.until is not None:
-        conditions.append(pc.field("created_at") < _moment(filters.until))
-    return reduce(and_, conditions) if conditions else None
-
-
-def _moment(at: datetime) -> pa.Scalar:
-    return pa.scalar(at.astimezone(UTC), pa.timestamp("us", tz="UTC"))
+        for month in self._jobs.months():
+            for chunk, rows in self._jobs.chunks(name, month):
+                yield chunk
+                advance(rows)
