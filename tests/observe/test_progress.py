@@ -6,6 +6,7 @@ import fcntl
 import logging
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -39,24 +40,26 @@ def test_quiet_is_silent_and_a_file_gets_no_bar(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err == ""
 
 
-def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
+def test_a_terminal_gets_a_bar_and_no_colour(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     command = [sys.executable, "-m", "etl", "demo", "--output", str(tmp_path / "out")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs) as run:
+    env = {**os.environ, "TERM": "xterm-256color"}
+    env.pop("NO_COLOR", None)
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=env) as run:
         os.close(theirs)
-        out, _ = run.communicate()
-    told = b""
-    try:
-        while piece := os.read(ours, 65536):
-            told += piece
-    except OSError:  # the other end is closed
-        pass
+        told = b""
+        try:
+            while piece := os.read(ours, 65536):
+                told += piece
+        except OSError:  # the other end is closed
+            pass
     os.close(ours)
 
     assert run.returncode == 0
     assert b"/25" in told
-    assert b"published in" in out
+    assert b"published in" in told
+    assert not re.search(rb"\x1b\[[0-9;]*m", told)  # a colour
 
 
 def test_every_line_is_masked_tracebacks_too_and_steers_no_terminal() -> None:
