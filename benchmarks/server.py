@@ -53,8 +53,6 @@ http {{
     default_type application/json;
     keepalive_timeout 300;
     keepalive_requests 100000000;
-    open_file_cache max=200000 inactive=1h;
-    open_file_cache_valid 1h;
     client_body_temp_path {folder}/body;
     client_body_buffer_size 1m;
     proxy_temp_path {folder}/proxy;

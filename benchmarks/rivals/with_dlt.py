@@ -2,9 +2,9 @@
 
     python with_dlt.py URL IDS_FILE FOLDER
 
-Runs in a virtual environment of its own, with `dlt[parquet]` alone. dlt flattens the documents into tables by itself, but
-for the configuration: with the fields of each connector as columns, and a table for each list in them, it would take
-twice as long. So they become rows first, and what is free-form in them JSON text.
+Runs in a virtual environment of its own. dlt flattens the documents into tables by itself, but for the configuration:
+with the fields of each connector as columns, and a table for each list in them, it would take twice as long. So they
+become rows first, and what is free-form in them JSON text.
 """
 
 from __future__ import annotations
