@@ -162,6 +162,36 @@ def _dump_exactly(value: JsonValue) -> str:
     return msgspec.json.encode(value).decode()
 
 
+# Surrogates that UTF-8 cannot carry. A low one behind a high one was a byte that is no UTF-8, not an escape, or both
+# would have been read as one character; as a byte it stays apart from the other.
+_APART = re.compile("(?<![\ud800-\udbff])[\udc00-\udfff]|[\ud800-\udbff]")
+
+
+def encode_exactly(value: JsonValue) -> bytes:
+    """Write a value so that it is decoded as it was: repeated keys, surrogates and long numbers too."""
+    if isinstance(value, dict):
+        pairs = _pairs(value) if isinstance(value, Members) else value.items()
+        return b"{" + b",".join(_text(key) + b":" + encode_exactly(item) for key, item in pairs) + b"}"
+    if isinstance(value, list):
+        return b"[" + b",".join(map(encode_exactly, value)) + b"]"
+    return _text(value) if isinstance(value, str) else msgspec.json.encode(value)
+
+
+def _pairs(members: Members) -> list[tuple[str, JsonValue]]:
+    """Return all members: each key where it first stood, its earlier values before the one that counts."""
+    earlier: dict[str, list[JsonValue]] = {}
+    for key, item in members.earlier:
+        earlier.setdefault(key, []).append(item)
+    return [(key, item) for key, last in members.items() for item in (*earlier.get(key, ()), last)]
+
+
+def _text(text: str) -> bytes:
+    if not is_unpaired(text):
+        return msgspec.json.encode(text)
+    escaped = _APART.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False))
+    return escaped.encode("utf-8", "surrogateescape")
+
+
 def is_unpaired(text: str) -> bool:
     """Tell whether the text holds a surrogate, so that no UTF-8 can carry it."""
     return not text.isascii() and _SURROGATE.search(text) is not None

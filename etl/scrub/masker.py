@@ -76,14 +76,23 @@ class Masker:
         lowered = value.lower()
         found: set[str] = set()
         for length, beginnings in self._anchors.items():
-            pieces = {lowered[at : at + length] for at in range(len(lowered) - length + 1)}
-            for beginning in pieces & beginnings.keys():
-                found.update(beginnings[beginning])
+            # Either every piece of the text is looked up, or every beginning is looked for, whichever is less work.
+            if len(lowered) <= len(beginnings):
+                pieces = {lowered[at : at + length] for at in range(len(lowered) - length + 1)}
+                for beginning in pieces & beginnings.keys():
+                    found.update(beginnings[beginning])
+            else:
+                for beginning, spellings in beginnings.items():
+                    if beginning in lowered:
+                        found.update(spellings)
         return sorted(found, key=lambda spelling: (-len(spelling), spelling))
 
     def _without_cut_secret(self, value: str) -> str:
         """Mask the beginning of a secret at the end of a text, where whoever wrote it cut it off."""
         body = value.rstrip(".… \"')]}")
+        end = body[-_CUT_LONGEST:]
+        if not any(beginning in end for beginning in self._beginnings):
+            return value
         for at in range(max(0, len(body) - _CUT_LONGEST), len(body) - _CUT_FROM + 1):
             for secret in self._beginnings.get(body[at : at + _CUT_FROM], ()):
                 if secret.startswith(body[at:]):

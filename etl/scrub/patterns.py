@@ -56,6 +56,11 @@ _KNOWN_FORM = re.compile(
     r"(?<![\w-])(?:eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?|A[KS]IA[0-9A-Z]{16}|gh[pousr]_\w{20,}|github_pat_\w{20,}"
     r"|glpat-[\w-]{16,}|xox[abeoprs]-[\w-]{10,}|AIza[\w-]{30,}|ya29\.[\w.-]{20,})"
 )
+_KNOWN_BEGINNING = re.compile(r"eyJ|A[KS]IA|gh[pousr]_|github_pat_|glpat-|xox|AIza|ya29\.")
+# Some part of every name in _NAME and of every word in _SCHEMES and _HEADER.
+_NAMING = re.compile(
+    r"pass|pw|secret|token|credential|sig|auth|cookie|jwt|kennwort|contrase|key|sas|code_verifier|sessionid|bearer|basic"
+)
 _BETWEEN = re.compile(r"[=:,>%&\uff1d\uff1a]")  # some part of every separator of a parameter
 _SCHEMES = ("bearer", "basic", "apikey", "token")
 _URL_TOKEN = re.compile(r"[^\s\"'<>]+")
@@ -79,15 +84,32 @@ def text(value: str) -> str:
     >>> text("login failed (password=hunter2, user=ana)")
     'login failed (password=[redacted], user=ana)'
     """
+    # Each pattern is tried only where the text holds what the pattern cannot do without.
     if "-----BEGIN" in value:
         value = _PRIVATE_KEY.sub(MASK, value)
-    if "//" in value or "\\/" in value or "%2F" in value or "%2f" in value:
+    if "://" in value:
         value = _URL_TOKEN.sub(_mask_url, value)
+    if ("@" in value or "%40" in value) and ("//" in value or "\\/" in value or "%2F" in value or "%2f" in value):
         value = _ODD_USERINFO.sub(rf"\g<open>{MASK}\g<at>", value)
     if "jdbc:" in value:
         value = _ORACLE.sub(rf"\g<open>{MASK}", value)
-    if "?" in value:
+    if "?" in value and "=" in value:
         value = _RELATIVE_QUERY.sub(rf"\g<open>{MASK}", value)
+    if may_name_secret(value):
+        value = _named(value)
+    return _KNOWN_FORM.sub(MASK, value) if _KNOWN_BEGINNING.search(value) else value
+
+
+def may_name_secret(value: str) -> bool:
+    """Tell whether a text may hold a name that secrets go by, or a scheme of authorization.
+
+    Outside of ASCII anything may be: small letters there may stand for one of a name, and several characters for one.
+    """
+    return not value.isascii() or _NAMING.search(value.lower()) is not None
+
+
+def _named(value: str) -> str:
+    """Mask what stands behind a name that secrets go by, or behind a scheme of authorization."""
     lowered = value.lower()
     if "cookie" in lowered or "authorization" in lowered:
         value = _HEADER.sub(rf"\g<open>{MASK}", value)
@@ -100,7 +122,7 @@ def text(value: str) -> str:
     if any(word in lowered for word in _SCHEMES):
         value = _BEARER.sub(rf"\g<scheme>{MASK}", value)
         value = _SCHEME.sub(_mask_scheme, value)
-    return _KNOWN_FORM.sub(MASK, value)
+    return value
 
 
 @lru_cache(maxsize=4096)
@@ -120,7 +142,7 @@ def secret_parts(value: str) -> Iterator[str]:
         end = _userinfo_end(token.partition("://")[2])
         if end:
             yield token.partition("://")[2][: end - 1].partition(":")[2]
-    for match in _PARAMETER.finditer(value) if _BETWEEN.search(value) else ():
+    for match in _PARAMETER.finditer(value) if may_name_secret(value) and _BETWEEN.search(value) else ():
         yield match["quoted"] or match["wrapped"] or match["plain"] or ""
     lowered = value.lower()
     for pattern in (_BEARER, _SCHEME) if any(word in lowered for word in _SCHEMES) else ():

@@ -7,15 +7,13 @@ the document itself.
 
 from __future__ import annotations
 
-import json
-import re
 from datetime import UTC
 from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
 import pyarrow as pa
 
-from etl.jsontext import JsonValue, Members, decode_noting, is_unpaired
+from etl.jsontext import JsonValue, decode_noting, encode_exactly, is_unpaired
 from etl.transform.redact import redact
 
 if TYPE_CHECKING:
@@ -25,9 +23,6 @@ if TYPE_CHECKING:
     from etl.model import Document
 
 _CODEC = "zstd"
-# Surrogates that UTF-8 cannot carry. A low one behind a high one was a byte that is no UTF-8, not an escape, or both
-# would have been read as one character; as a byte it stays apart from the other.
-_SURROGATE = re.compile("(?<![\ud800-\udbff])[\udc00-\udfff]|[\ud800-\udbff]")
 
 
 def raw_line(document: Document, exposed: frozenset[str] = frozenset()) -> bytes:
@@ -44,38 +39,13 @@ def raw_line(document: Document, exposed: frozenset[str] = frozenset()) -> bytes
     clean = redact(value, exposed).document
     fetched_at = document.fetched_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     job_id = _own_id(value) if document.id is None else document.id
-    return msgspec.json.encode({"id": job_id, "fetched_at": fetched_at, "document": msgspec.Raw(_exact(clean))})
+    return msgspec.json.encode({"id": job_id, "fetched_at": fetched_at, "document": msgspec.Raw(encode_exactly(clean))})
 
 
 def _own_id(value: JsonValue) -> str | None:
     """Return the id that a document names itself: beside the document it stays as it is, whatever it looks like."""
     found = value.get("id") if isinstance(value, dict) else None
     return found if isinstance(found, str) and found and not is_unpaired(found) else None
-
-
-def _exact(value: JsonValue) -> bytes:
-    """Write a value so that it is decoded as it was: repeated keys, surrogates and long numbers too."""
-    if isinstance(value, dict):
-        pairs = _pairs(value) if isinstance(value, Members) else value.items()
-        return b"{" + b",".join(_text(key) + b":" + _exact(item) for key, item in pairs) + b"}"
-    if isinstance(value, list):
-        return b"[" + b",".join(map(_exact, value)) + b"]"
-    return _text(value) if isinstance(value, str) else msgspec.json.encode(value)
-
-
-def _pairs(members: Members) -> list[tuple[str, JsonValue]]:
-    """Return all members: each key where it first stood, its earlier values before the one that counts."""
-    earlier: dict[str, list[JsonValue]] = {}
-    for key, item in members.earlier:
-        earlier.setdefault(key, []).append(item)
-    return [(key, item) for key, last in members.items() for item in (*earlier.get(key, ()), last)]
-
-
-def _text(text: str) -> bytes:
-    if not is_unpaired(text):
-        return msgspec.json.encode(text)
-    escaped = _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False))
-    return escaped.encode("utf-8", "surrogateescape")
 
 
 class _Writable(Protocol):

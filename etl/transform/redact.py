@@ -9,27 +9,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from etl.jsontext import JsonValue, Members, NotJsonError, decode, dump, number_text
-from etl.schema.declare import Kind
-from etl.schema.tables import TABLES
-from etl.scrub import MASK, Masker, is_secret_name, repeated_text
-from etl.transform.convert import CONVERTERS
-from etl.transform.marker import is_marker, marker_for
-from etl.transform.shapes import CONNECTOR_ALIASES
-from etl.transform.unfit import UnfitError
-from etl.transform.withhold import FORM_MEMBERS, PLAIN_MEMBERS, Withheld, configuration, rebuilt
+from etl.jsontext import JsonValue, dump
+from etl.scrub import Masker
+from etl.transform.marker import is_marker
+from etl.transform.masking import DOCUMENT_SHAPE, Masking, json_in
+from etl.transform.withhold import CONFIGURATION_KEY, Withheld, configuration, rebuilt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
 REDACTOR_VERSION = 1
 """Raised when the rules withhold or mask more; published rows are then redacted again."""
-
-_Shape: TypeAlias = "Mapping[str, Any] | Kind | None"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,27 +41,21 @@ class Redacted:
     refused: frozenset[str]
 
 
-def _shape_tree() -> dict[str, Any]:
-    """Derive from the tables which paths of a document are known: a tree of kinds, with None for free text."""
-    tree: dict[str, Any] = {}
-    for table in TABLES:
-        if table.node is None or "*" in table.node:
-            continue  # configuration has its own rules
-        for column in table.columns:
-            if column.source:
-                node = tree
-                *above, last = (*table.node, *column.source)
-                for key in above:
-                    node = node.setdefault(key, {})
-                node[last] = None if column.free_text else column.kind
-    tree["id"] = Kind.STRING
-    tree["connector"]["configuration"] = None
-    for alias, field in CONNECTOR_ALIASES.items():
-        tree.setdefault(alias, tree["connector"][field])
-    return tree
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RedactedPart:
+    """A part of a document that may be kept.
 
+    Attributes:
+        document: the part, with markers in place of values and masks in texts.
+        withheld: what was withheld from it.
+        masked: texts in which something was masked.
+        asked: whether the result depends on the secrets that were known.
+    """
 
-_DOCUMENT: Final = _shape_tree()
+    document: JsonValue
+    withheld: Withheld
+    masked: int
+    asked: bool
 
 
 def redact(document: JsonValue, exposed: frozenset[str] = frozenset(), *, plain_columns: bool = True) -> Redacted:
@@ -84,13 +70,35 @@ def redact(document: JsonValue, exposed: frozenset[str] = frozenset(), *, plain_
     Returns:
         The redacted copy, with counts. Keys stay in their order.
     """
-    withheld = Withheld()
-    document = _withhold(document, exposed, withheld)
-    masking = _Masking(Masker(withheld.secrets))
-    document = masking.walk(document, _DOCUMENT if plain_columns else None)
+    part = redact_part(document, exposed, plain_columns=plain_columns)
+    withheld = part.withheld
     return Redacted(
-        document=document, redacted=withheld.count, masked=masking.count, refused=frozenset(withheld.refused)
+        document=part.document, redacted=withheld.count, masked=part.masked, refused=frozenset(withheld.refused)
     )
+
+
+def redact_part(
+    part: JsonValue,
+    exposed: frozenset[str],
+    *,
+    plain_columns: bool = True,
+    masker: Callable[[], Masker] | None = None,
+) -> RedactedPart:
+    """Redact one document, or a document that holds a part of another.
+
+    Args:
+        part: as for `redact`.
+        exposed: as for `redact`.
+        plain_columns: as for `redact`.
+        masker: gives what masks the secrets of the whole document, and is called only where a text asks for it; by
+            default those that are withheld here.
+    """
+    withheld = Withheld()
+    part = _withhold(part, exposed, withheld)
+    own = Masker(withheld.secrets)
+    masking = Masking(masker or (lambda: own))
+    part = masking.walk(part, DOCUMENT_SHAPE if plain_columns else None)
+    return RedactedPart(document=part, withheld=withheld, masked=masking.count, asked=masking.asked)
 
 
 def _withhold(value: JsonValue, exposed: frozenset[str], withheld: Withheld) -> JsonValue:
@@ -105,167 +113,28 @@ def _withhold(value: JsonValue, exposed: frozenset[str], withheld: Withheld) -> 
     def replace(key: str, inner: JsonValue) -> JsonValue:
         if _IN_CONFIGURATION.search(key):
             return withheld.replace(inner, name=key, sure=True)
-        if _CONFIGURATION.search(key):
+        if CONFIGURATION_KEY.search(key):
             return configuration(inner, exposed, withheld)
         return _withhold(inner, exposed, withheld)
 
     return rebuilt(value, replace)
 
 
-# `configuration`, `connector.configuration`, `connectorConfig`, `configuration_backup`, ...
-_CONFIGURATION = re.compile(r"config(?:uration)?s?(?![a-z])", re.IGNORECASE)
 _IN_CONFIGURATION = re.compile(r"config(?:uration)?s?\..", re.IGNORECASE)  # a key such as connector.configuration.x
+
+
+def may_hold_configuration(text: str) -> bool:
+    """Tell whether a text could be the JSON of something that holds a configuration, or several texts one."""
+    return "onfig" in text or "ONFIG" in text
 
 
 def _withhold_in_text(value: str, exposed: frozenset[str], withheld: Withheld) -> str:
     """Withhold the configurations of a document that stands as JSON in a text."""
-    inner = _json_in(value) if "onfig" in value or "ONFIG" in value else None
+    inner = json_in(value) if may_hold_configuration(value) else None
     if inner is None:
         return value
     clean = _withhold(inner, exposed, withheld)
     return value if dump(clean) == dump(inner) else dump(clean)
-
-
-def _fits(kind: Kind, value: str) -> bool:
-    """Tell whether a text becomes a cell of that kind: a time, a number or a boolean is no secret."""
-    try:
-        CONVERTERS[kind](value)
-    except UnfitError:
-        return False
-    return True
-
-
-def _json_in(value: str) -> JsonValue:
-    """Return the object or array that a text is the JSON of; None where it is none."""
-    if value.lstrip()[:1] not in {"{", "["}:
-        return None
-    try:
-        return decode(value.encode("utf-8", "surrogatepass"))
-    except NotJsonError:
-        return None
-
-
-def _form_text(value: JsonValue) -> JsonValue:
-    """Mask what looks like a secret in what describes a form: it is the same for all jobs, nobody filled it in."""
-    if isinstance(value, str):
-        return repeated_text(value)
-    if isinstance(value, list):
-        return [_form_text(item) for item in value]
-    if isinstance(value, dict) and not is_marker(value):
-        return rebuilt(value, lambda _, inner: _form_text(inner))
-    return value
-
-
-class _Masking:
-    """Second pass."""
-
-    def __init__(self, masker: Masker) -> None:
-        self.count = 0
-        self._masker = masker
-
-    def walk(self, value: JsonValue, shape: _Shape) -> JsonValue:
-        """Mask below a value.
-
-        Args:
-            value: any JSON value.
-            shape: what stands there: a kind for a plain column, a mapping for an object with known members, None for
-                free text.
-        """
-        if isinstance(value, str):
-            return self._string(value, shape)
-        if isinstance(value, dict):
-            return value if is_marker(value) else self._members(value, shape if isinstance(shape, dict) else {})
-        if isinstance(value, list):
-            below = shape.get("[]") if isinstance(shape, dict) else None
-            if shape is Kind.STRING and all(isinstance(item, str) for item in value):
-                return value  # a column that takes an array of names as well
-            return [self.walk(item, Kind.STRINGS if shape is Kind.STRINGS else below) for item in value]
-        if shape is None and isinstance(value, int | float | msgspec.Raw) and self._masker.knows(number_text(value)):
-            self.count += 1
-            return MASK
-        return value
-
-    def _string(self, value: str, shape: _Shape) -> str:
-        if isinstance(shape, Kind) and (shape in {Kind.STRING, Kind.STRINGS} or _fits(shape, value)):
-            return value
-        inner = _json_in(value)
-        before = self.count
-        clean = None if inner is None else self.walk(inner, None)
-        masked = self._masker.text(dump(clean) if self.count > before else value)
-        self.count = before + (masked != value)
-        return masked
-
-    def _members(self, members: dict[str, Any], shape: Mapping[str, Any]) -> dict[str, Any]:
-        elements = shape.get("[]")  # one filtering or rule that stands where an array of them is expected
-        known = elements if isinstance(elements, dict) else shape
-
-        def replace(key: str, value: JsonValue) -> JsonValue:
-            if _CONFIGURATION.search(key):
-                return self._configuration(value)
-            if key not in known and is_secret_name(key):
-                return self._conceal(value)
-            return self.walk(value, known.get(key))
-
-        return rebuilt(self._with_masked_keys(members, known), replace)
-
-    def _configuration(self, value: JsonValue) -> JsonValue:
-        """Mask the texts of a configuration that are left: help texts and exposed values; names stay."""
-        if not isinstance(value, dict) or is_marker(value):
-            return self.walk(value, None) if isinstance(value, str | list) else value
-
-        def member(key: str, inner: JsonValue) -> JsonValue:
-            if key in PLAIN_MEMBERS and not isinstance(inner, dict | list):
-                return inner
-            if key in FORM_MEMBERS:
-                return _form_text(inner)
-            # A number that is shown stays, also where it equals a secret: a mask would be withheld the next time.
-            return self.walk(inner, None) if isinstance(inner, str | dict | list) else inner
-
-        def entry(_: str, inner: JsonValue) -> JsonValue:
-            if isinstance(inner, dict) and not is_marker(inner):
-                return rebuilt(inner, member)
-            return self.walk(inner, None) if isinstance(inner, str | list) else inner
-
-        return rebuilt(value, entry)
-
-    def _with_masked_keys(self, members: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-        """A key may be a URL with a token; two keys that become one are told apart by a number."""
-        if members.keys() <= known.keys():
-            return members
-        masked = {key: key if key in known else self._masker.text(key) for key in members}
-        if all(key == new for key, new in masked.items()):
-            return members
-        again: dict[str, Any] = {}
-        for key, value in members.items():
-            name, number = masked[key], 2
-            while name in again:
-                name, number = f"{masked[key]}#{number}", number + 1
-            again[name] = value
-        self.count += 1
-        if isinstance(members, Members):
-            earlier = [(masked[key], value) for key, value in members.earlier]
-            repeated = Members(again)
-            repeated.earlier = earlier
-            return repeated
-        return again
-
-    def _conceal_member(self, key: str, value: JsonValue) -> JsonValue:
-        # In a configuration a mask would be taken for a value and withheld the next time: a marker stays.
-        if value is not None and _CONFIGURATION.search(key):
-            self.count += not is_marker(value)
-            return marker_for(value)
-        return self._conceal(value)
-
-    def _conceal(self, value: JsonValue) -> JsonValue:
-        """Mask every text and number under a key that is named like a secret."""
-        if isinstance(value, dict):
-            return value if is_marker(value) else rebuilt(value, self._conceal_member)
-        if isinstance(value, list):
-            return [self._conceal(item) for item in value]
-        if value is None or isinstance(value, bool) or value in ("", MASK):
-            return value
-        self.count += 1
-        return MASK
 
 
 def redacted_json(value: JsonValue, exposed: frozenset[str] = frozenset()) -> str:

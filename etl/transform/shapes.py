@@ -15,7 +15,7 @@ from etl.schema.tables import TABLES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_CONNECTOR_FIELDS = sorted(
+CONNECTOR_FIELDS = sorted(
     {
         path[1]
         for table in TABLES
@@ -26,8 +26,8 @@ _CONNECTOR_FIELDS = sorted(
 )
 CONNECTOR_ALIASES: Mapping[str, str] = {
     "connector_id": "id",
-    **{field: field for field in _CONNECTOR_FIELDS if field != "id"},
-    **{f"connector.{field}": field for field in _CONNECTOR_FIELDS},
+    **{field: field for field in CONNECTOR_FIELDS if field != "id"},
+    **{f"connector.{field}": field for field in CONNECTOR_FIELDS},
 }
 """Top-level key → the connector field that it means."""
 

@@ -1,31 +1,31 @@
-"""Documents to tables: decode, redact, rows, and columns under the exact schema."""
+"""Documents to tables: those that fit on the fast path, all others on the tolerant one; both give the same rows."""
 
 from __future__ import annotations
 
-from collections import Counter
+import itertools
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING
 
 from etl.jsontext import NotJsonError, decode_noting, is_unpaired
-from etl.schema.arrow import arrow_schema
-from etl.schema.declare import Kind
-from etl.schema.tables import SYNC_JOBS, TABLES
+from etl.transform.collector import collector_paused
+from etl.transform.fast import FastPath, fast_path
+from etl.transform.form import fitted
+from etl.transform.gather import Gathering
 from etl.transform.redact import redact
-from etl.transform.rows import JobRows, job_rows
+from etl.transform.rows import job_rows
+from etl.transform.scalars import Scalars
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
+    import pyarrow as pa
 
     from etl.model import Document
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CREATED_AT = [column.name for column in SYNC_JOBS.columns].index("created_at")
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,31 +74,54 @@ def transform(documents: Iterable[Document], exposed: frozenset[str] = frozenset
     Returns:
         The tables; their rows stand in the order of the documents.
     """
-    jobs: list[tuple[JobRows, datetime]] = []
+    with collector_paused():
+        return _transform(list(documents), exposed, fast_path(exposed))
+
+
+def transform_tolerantly(documents: Iterable[Document], exposed: frozenset[str] = frozenset()) -> Transformed:
+    """Return what `transform` returns, by the tolerant path alone: what the fast path is held to."""
+    return _transform(list(documents), exposed, None)
+
+
+def _transform(documents: Sequence[Document], exposed: frozenset[str], fast: FastPath | None) -> Transformed:
+    pieces = [None if fast is None else fitted(document.raw, document.id) for document in documents]
+    scalars = Scalars([piece for piece in pieces if piece is not None])
+    gathering = Gathering(scalars)
     refused: list[Refused] = []
-    counts: Counter[str] = Counter()
     refused_fields: set[str] = set()
-    for position, document in enumerate(documents):
-        try:
-            value, repeated = decode_noting(document.raw)
-        except NotJsonError as error:
-            refused.append(Refused(position=position, reason=str(error)))
-            continue
-        reason = _why_no_job(value, document.id)
-        if reason is not None:
-            refused.append(Refused(position=position, reason=reason))
-            continue
-        clean = redact(value, exposed)
-        counts["redacted"] += clean.redacted
-        counts["masked"] += clean.masked
-        refused_fields |= clean.refused
-        rows = job_rows(document.id or value["id"], clean.document, repeated=repeated)
-        jobs.append((rows, document.fetched_at))
+    fetched: list[int] = []
+    redacted = masked = 0
+    numbers = itertools.count()
+    for position, (document, piece) in enumerate(zip(documents, pieces, strict=True)):
+        became = None
+        if piece is not None and fast is not None and (number := next(numbers)) not in scalars.unfit:
+            became = fast.read(piece)
+        if piece is not None and became is not None:
+            gathering.add_fast(number, piece.id, became)
+            redacted += became.configuration.redacted
+            masked += became.masked()
+            refused_fields |= became.configuration.refused
+        else:
+            try:
+                value, repeated = decode_noting(document.raw)
+                reason = _why_no_job(value, document.id)
+            except NotJsonError as error:
+                reason = str(error)
+            if reason is not None:
+                refused.append(Refused(position=position, reason=reason))
+                continue
+            clean = redact(value, exposed)
+            job_id = document.id or value["id"]
+            gathering.add_tolerant(job_id, job_rows(job_id, clean.document, repeated=repeated).rows)
+            redacted += clean.redacted
+            masked += clean.masked
+            refused_fields |= clean.refused
+        fetched.append((document.fetched_at - _EPOCH) // _MICROSECOND)
     return Transformed(
-        tables=_tables(jobs),
+        tables=gathering.tables(fetched),
         refused=tuple(refused),
-        redacted=counts["redacted"],
-        masked=counts["masked"],
+        redacted=redacted,
+        masked=masked,
         refused_fields=frozenset(refused_fields),
     )
 
@@ -111,34 +134,3 @@ def _why_no_job(value: object, asked: str | None) -> str | None:
         if not isinstance(found, str) or not found or is_unpaired(found):
             return "no usable id"
     return None
-
-
-def _tables(jobs: Sequence[tuple[JobRows, datetime]]) -> dict[str, pa.Table]:
-    ids = pa.array([job.job_id for job, _ in jobs], pa.string())
-    fetched = pa.array([_microseconds(at) for _, at in jobs], pa.int64()).cast(pa.timestamp("us", tz="UTC"))
-    created = [job.rows[SYNC_JOBS.name][0][_CREATED_AT] for job, _ in jobs]
-    month = pc.strftime(pa.array(created, pa.int64()).cast(pa.timestamp("us", tz="UTC")), format="%Y-%m")
-    return {table.name: _table(table.name, jobs, ids, fetched, month) for table in TABLES}
-
-
-def _table(
-    name: str, jobs: Sequence[tuple[JobRows, datetime]], ids: pa.Array, fetched: pa.Array, month: pa.Array
-) -> pa.Table:
-    schema = arrow_schema(name)
-    rows = [row for job, _ in jobs for row in job.rows[name]]
-    owner = pa.array([number for number, (job, _) in enumerate(jobs) for _ in job.rows[name]], pa.int64())
-    of_all_jobs: dict[str, pa.Array] = {"job_id": ids, "created_month": month, "fetched_at": fetched}
-    cells: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(schema)
-    columns = []
-    for column, values in zip(next(t for t in TABLES if t.name == name).columns, cells, strict=True):
-        if column.name in of_all_jobs and not column.source:
-            columns.append(of_all_jobs[column.name].take(owner))
-        elif column.kind is Kind.TIME:
-            columns.append(pa.array(values, pa.int64()).cast(pa.timestamp("us", tz="UTC")))
-        else:
-            columns.append(pa.array(values, schema.field(column.name).type))
-    return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _microseconds(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)

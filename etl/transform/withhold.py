@@ -27,6 +27,8 @@ PLAIN_MEMBERS = frozenset({"label", "type", "display", "category", "required", "
 FORM_MEMBERS = frozenset({"tooltip", "placeholder", "options", "depends_on", "validations", "ui_restrictions"})
 """Members that describe the form: what of them is left to see is the same for all jobs."""
 _SHOWN_NUMBERS = frozenset({"required", "sensitive", "order"})
+CONFIGURATION_KEY = re.compile(r"config(?:uration)?s?(?![a-z])", re.IGNORECASE)
+"""Keys of configurations: `configuration`, `connector.configuration`, `connectorConfig`, `configuration_backup`, ..."""
 # Lists of objects whose values are withheld, with the keys inside that are shown.
 _STRUCTURED = {
     "options": frozenset({"label"}),
@@ -150,14 +152,18 @@ def configuration(value: JsonValue, exposed: frozenset[str], withheld: Withheld)
 
 
 def _field(name: str, entry: JsonValue, exposed: frozenset[str], withheld: Withheld) -> JsonValue:
-    named = is_secret_name(name, field=True)
-    sure = named or (isinstance(entry, dict) and _is_flagged(entry))
+    sure = is_secret_field(name, entry)
     shown = name in exposed and not sure
     if name in exposed and sure:
         withheld.refused.add(name)
     if not isinstance(entry, dict) or is_marker(entry):
         return entry if shown else _value(entry, withheld, name=name, sure=sure)
     return rebuilt(entry, lambda key, value: _member(key, value, withheld, name=name, sure=sure, shown=shown))
+
+
+def is_secret_field(name: str, entry: JsonValue) -> bool:
+    """Tell whether a configuration field surely holds a secret: it is flagged, or named like one."""
+    return is_secret_name(name, field=True) or (isinstance(entry, dict) and _is_flagged(entry))
 
 
 def _is_flagged(entry: dict[str, Any]) -> bool:

@@ -1,0 +1,113 @@
+"""The fast path: documents that fit (`etl.transform.form`), with parts that are remembered, and column by column."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from msgspec import UNSET
+
+from etl.schema.tables import CONNECTORS, SYNC_JOBS, TABLES
+from etl.transform.configurations import NO_CONFIGURATION, UNFIT_CONFIGURATION, Configuration, Configurations
+from etl.transform.form import CONNECTOR_MEMBERS, CONNECTOR_PARTS, JOB_MEMBERS, JOB_PARTS, Fitted
+from etl.transform.part import UNFIT, Part
+from etl.transform.parts import Parts
+
+if TYPE_CHECKING:
+    from etl.transform.rows import Row
+
+_CONFIGURATION = CONNECTOR_MEMBERS.index("configuration")
+_NULL = b"null"
+_NO_PART: Final = Part(
+    rows={table.name: ([None] * len(table.columns),) if table in (SYNC_JOBS, CONNECTORS) else () for table in TABLES},
+    issues=(),
+    masked=0,
+    clean=_NULL,
+)
+
+
+def _places(members: tuple[str, ...], parts: tuple[str, ...], *above: str) -> list[tuple[int, tuple[str, ...]]]:
+    return [(members.index(name), (*above, name)) for name in parts]
+
+
+# Where each part but the configuration stands among the members, and its path in the document.
+_OF_JOB = _places(JOB_MEMBERS, JOB_PARTS)
+_OF_CONNECTOR = [
+    place for place in _places(CONNECTOR_MEMBERS, CONNECTOR_PARTS, "connector") if place[0] != _CONFIGURATION
+]
+PART_PATHS: Final = tuple(path for _, path in (*_OF_JOB, *_OF_CONNECTOR))
+"""The paths of parts in a document, but for the configuration."""
+BELOW: Final = tuple(
+    (table.name, number)
+    for table in TABLES
+    for number, path in enumerate(PART_PATHS)
+    if table.node is not None and table.node[: len(path)] == path
+)
+"""Names of tables whose rows stand inside a part, with the part's number."""
+# The tolerant path reads what has rows of its own last.
+_ISSUES_LAST = frozenset(number for _, number in BELOW)
+
+
+class Became(NamedTuple):
+    """What the parts of a document became.
+
+    Attributes:
+        configuration: its configuration.
+        parts: the others, in the order of PART_PATHS.
+    """
+
+    configuration: Configuration
+    parts: list[Part]
+
+    def masked(self) -> int:
+        """Return the number of texts in which something was masked."""
+        return self.configuration.masked + sum(part.masked for part in self.parts)
+
+    def issues(self) -> tuple[Row, ...]:
+        """Return the rows of field_issues, in the order of the tolerant path."""
+        found = [(number in _ISSUES_LAST, part.issues) for number, part in enumerate(self.parts)]
+        first, last = ([row for late, rows in found if late is when for row in rows] for when in (False, True))
+        return (*first, *self.configuration.issues, *last)
+
+
+class FastPath:
+    """Reads documents that fit, and remembers what their parts became.
+
+    Args:
+        exposed: configuration fields whose values may be shown.
+    """
+
+    def __init__(self, exposed: frozenset[str]) -> None:
+        self._configurations = Configurations(exposed)
+        self._parts = Parts(exposed)
+
+    def read(self, fitted: Fitted) -> Became | None:
+        """Return what the parts of a document became; None where it has to take the tolerant path."""
+        configuration = NO_CONFIGURATION
+        member = fitted.connector[_CONFIGURATION]
+        if member is not UNSET and (raw := bytes(member)) != _NULL:
+            configuration = self._configurations.of(raw)
+            if configuration is UNFIT_CONFIGURATION:
+                return None
+        parts: list[Part] = []
+        issues = bool(configuration.issues)
+        for members, places in ((fitted.job, _OF_JOB), (fitted.connector, _OF_CONNECTOR)):
+            for place, path in places:
+                member = members[place]
+                if member is UNSET or (raw := bytes(member)) == _NULL:
+                    parts.append(_NO_PART)
+                    continue
+                part = self._parts.of(path, raw, configuration)
+                if part is UNFIT:
+                    return None
+                issues = issues or bool(part.issues)
+                parts.append(part)
+        if issues and fitted.aliased:
+            return None  # their JSON Pointers tell where the document has them
+        return Became(configuration, parts)
+
+
+@lru_cache(maxsize=4)
+def fast_path(exposed: frozenset[str]) -> FastPath:
+    """Return the fast path with these fields exposed; what it remembers serves all batches of a worker."""
+    return FastPath(exposed)
