@@ -17,7 +17,7 @@ from etl.extract.cluster import ClusterFacts, cluster_facts
 from etl.extract.door import Door, door_of, expiry, knock, speaks_tls
 from etl.extract.filters import JobFilters
 from etl.extract.mget import ManyGetter
-from etl.extract.reasons import one_line, read_envelope
+from etl.extract.reasons import describe, one_line, read_envelope
 from etl.extract.refusals import asker, fatal_error, missing_privilege, not_elasticsearch
 from etl.extract.retry import RetryPolicy
 from etl.extract.walk.asking import AnswerError, Asking
@@ -121,25 +121,30 @@ class ClusterDoctor:
 
     def _answer(self) -> Told:
         try:
-            self._first = self._client.request("GET", "/")
+            if self._ask().status in RETRIED_STATUSES:
+                cluster_facts(self._client, stop=Event(), policy=_TWICE)  # raises what a run would end with
+                self._ask()
         except NoAnswerError as error:
             return wrong(f"{error}; {self._way_out()}")
         except EtlError as error:
             return wrong(str(error))
-        self._asked_at = datetime.now(UTC)
         status, who = self._first.status, asker(self._client)
-        if 300 <= status < 400 or status in RETRIED_STATUSES:  # noqa: PLR2004 - redirects
-            try:
-                cluster_facts(self._client, stop=Event(), policy=_TWICE)
-            except EtlError as error:
-                return wrong(f"{error}; ask again when it is up" if status in RETRIED_STATUSES else str(error))
         envelope = read_envelope(self._first.body)
+        if 300 <= status < 400:  # noqa: PLR2004 - redirects
+            return wrong(str(fatal_error(self._first, envelope, who)))
+        if status in RETRIED_STATUSES:
+            return warning(f"it answers now and then: is it overloaded? ({describe(self._first, envelope, who.mask)})")
         if status == _OK and b'"version"' not in self._first.body:
             return wrong(str(not_elasticsearch(self._first, envelope, who)))
         if status not in {_OK, _FORBIDDEN, *_UNAUTHENTICATED}:
             said = not_elasticsearch(self._first, envelope, who)
             return warning(f"{said}; the checks below tell whether jobs can be read all the same")
         return ok("it answers as Elasticsearch does")
+
+    def _ask(self) -> Response:
+        self._first = self._client.request("GET", "/")
+        self._asked_at = datetime.now(UTC)
+        return self._first
 
     def _way_out(self) -> str:
         if self._door.proxy is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -37,7 +38,7 @@ def measured(
     snapshot = _published(output)
     newest = None if snapshot is None else _newest(snapshot)
     return RunMetrics(
-        output=str(output),
+        output=os.fsencode(output).decode("utf-8", "backslashreplace"),  # a label cannot hold other bytes
         exit_code=exit_code,
         ended_at=ended_at.timestamp(),
         duration_s=duration_s,

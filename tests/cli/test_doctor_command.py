@@ -181,7 +181,21 @@ def test_a_cluster_that_is_not_up_yet(serve: Callable[..., ScriptedServer], tmp_
     server = serve()
     server.on("/", reply(503, {"error": {"type": "master_not_discovered_exception", "reason": None}, "status": 503}))
 
-    assert_wrong(examined(server.url, tmp_path), "answer", "is not ready: 503: master_not_discovered", "ask again")
+    assert_wrong(examined(server.url, tmp_path), "answer", "is not ready: 503: master_not_discovered")
+
+
+def test_a_cluster_that_is_up_at_the_second_look(serve: Callable[..., ScriptedServer], tmp_path: Path) -> None:
+    server, flapping = serve(), serve()
+    busy = reply(429, {"error": {"type": "circuit_breaking_exception", "reason": "full"}, "status": 429})
+    well = reply(200, {"cluster_uuid": "uuid", "version": {"number": "9.1.0"}})
+    server.on("/", busy, well)
+    flapping.on("/", busy, well, busy, well)
+
+    assert states(examined(server.url, tmp_path))["answer"] == "ok"
+    ended = examined(flapping.url, tmp_path)
+    assert states(ended)["answer"] == "warning"
+    assert "is it overloaded?" in detail(ended, "answer")
+    assert states(ended)["version"] == "ok"
 
 
 @pytest.fixture(scope="module")

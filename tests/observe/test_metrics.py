@@ -201,3 +201,16 @@ def test_without_the_option_neither_the_library_nor_that_of_the_log_is_loaded() 
     ended = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
 
     assert ended.stdout == "set()\n"
+
+
+def test_an_output_of_any_name_is_a_label_that_is_found_again(make: MakeBench, tmp_path: Path) -> None:
+    bench = make({"a": job(id="a")})
+    bench.env["ETL_OUTPUT"] = str(tmp_path / 'a "quoted" \\ name')
+    code, first = metered(bench)
+    again, second = metered(bench, ids=[])
+
+    assert (code, again) == (0, 0)
+    assert second["etl_dataset_jobs"] == 1
+    bench.env["ELASTICSEARCH_URL"] = "http://127.0.0.1:9"
+    _, third = metered(bench, "--max-attempts", "1")
+    assert third[SUCCESS] == second[SUCCESS] > first[SUCCESS]

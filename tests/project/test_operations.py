@@ -106,7 +106,7 @@ def test_command_lines_are_found_in_every_kind_of_block() -> None:
     found = {" ".join(arguments) for arguments in calls()}
 
     assert "run --all --quiet --output /var/lib/sync-jobs --deadline 50m" in found
-    assert "run --all --log-format json --deadline 50m" in found
+    assert "run --all --log-format json --workers 1 --deadline 50m" in found
     assert "run --all --output /srv/sync-jobs --deadline 50m" in found
     assert any("--metrics-file /var/lib/node_exporter/textfile/sync-jobs.prom" in line for line in found)
     assert len(found) > 15
