@@ -224,8 +224,6 @@ class ClusterDoctor:
             f"{page.count:,} jobs or more, for counting ends there" if page.count >= REACH else f"{page.count:,} jobs"
         )
         said = f"{jobs}, {len(connectors):,} connectors"
-        if lacks is not None:
-            return warning(f"{jobs}; {lacks}")
         if not page.items:
             return warning(f"{said}: is this the right cluster?")
         job = page.items[0]
@@ -233,6 +231,8 @@ class ClusterDoctor:
         problem = job.problem or self._get(job.id)
         if problem is not None:
             return wrong(f"{said}; job {job.id} cannot be read: {problem}")
+        if lacks is not None:
+            return warning(f"{jobs}; {lacks}")
         created = self._terms.time_of(job.created_at)
         early_s = 0.0 if created is None else (created - page.at).total_seconds()
         if early_s > self._terms.overlap_s:

@@ -97,6 +97,7 @@ def test_all_is_well(make: MakeBench) -> None:
     assert sum(ended.summary["counts"].values()) == len(ended.summary["checks"])
     assert "may be read" in detail(ended, "index")
     assert "1 jobs, 1 connectors; job a was read" in detail(ended, "list")
+    assert "[redacted]" not in ended.out
 
 
 def test_lines_for_people_and_none_when_quiet(make: MakeBench) -> None:
@@ -400,6 +401,80 @@ def test_a_job_from_the_future_tells_of_a_writer_whose_clock_runs_ahead(make: Ma
     assert (ended.code, states(ended)["list"]) == (0, "warning")
     assert "job a was created 5.0 h in the future" in detail(ended, "list")
     assert states(patient)["list"] == "ok"
+
+
+def refusal(action: str) -> dict[str, Any]:
+    cause = {"type": "security_exception", "reason": f"action [{action}] is unauthorized for API key id [i]"}
+    return {"error": {"root_cause": [cause], **cause}, "status": 403}
+
+
+MISSING = reply(404, {"error": {"root_cause": [], "type": "resource_not_found_exception", "reason": "etl-doctor"}})
+ONE = {"count": 1, "results": [{"id": "a", "created_at": "2026-10-01T00:00:00Z"}]}
+LIST = "/_connector/_sync_job?from=0&size=1"
+
+
+def scripted(server: ScriptedServer, page: Any = None) -> ScriptedServer:
+    """Let a server give one job by its id and in its list, and know of nothing else."""
+    root(server)
+    server.on("/_connector/_sync_job/etl-doctor", MISSING)
+    server.on("/_connector/_sync_job/a", reply(200, {"id": "a"}))
+    server.on(LIST, page or reply(200, ONE))
+    server.fallback = reply(403, refusal("indices:data/read/search"))
+    return server
+
+
+def test_a_list_that_is_refused_is_wrong_and_the_index_is_looked_at_all_the_same(
+    serve: Callable[..., ScriptedServer], tmp_path: Path
+) -> None:
+    server = scripted(serve(), reply(403, refusal("cluster:admin/xpack/connector/sync_job/list")))
+
+    ended = examined(server.url, tmp_path)
+
+    assert_wrong(ended, "list", "needs the cluster privilege monitor_connector", "`etl run --all`")
+    assert states(ended)["index"] == "ok"
+
+
+def test_connectors_that_cannot_be_listed_are_a_warning(serve: Callable[..., ScriptedServer], tmp_path: Path) -> None:
+    ended = examined(scripted(serve()).url, tmp_path)
+
+    assert (ended.code, states(ended)["list"]) == (0, "warning")
+    assert "connectors cannot be listed" in detail(ended, "list")
+
+
+def test_a_job_that_is_listed_and_cannot_be_read_is_wrong(serve: Callable[..., ScriptedServer], tmp_path: Path) -> None:
+    server = scripted(serve())
+    for target in ("/_connector?from=0&size=1000&filter_path=count%2Cresults.id&include_deleted=true",):
+        server.on(target, reply(200, {"count": 0, "results": []}))
+    server.on("/_connector/_sync_job/a", reply(200, b"<html>", {"Content-Type": "text/html"}))
+
+    assert_wrong(examined(server.url, tmp_path), "list", "job a cannot be read: 200:")
+
+
+def test_an_index_that_answers_in_part_is_a_warning(serve: Callable[..., ScriptedServer], tmp_path: Path) -> None:
+    server = scripted(serve())
+    error = {"type": "no_shard_available_action_exception", "reason": None}
+    server.on("/.elastic-connectors-sync-jobs/_mget", reply(200, {"docs": [{"_id": "a", "error": error}]}))
+
+    ended = examined(server.url, tmp_path)
+
+    assert (states(ended)["index"], states(ended)["privilege"]) == ("warning", "ok")
+    assert "no_shard_available_action_exception" in detail(ended, "index")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (TimeoutError(), "is there a firewall in between"),
+        (OSError(101, "Network is unreachable"), "check the network of this machine"),
+    ],
+)
+def test_ways_that_lead_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, said: str) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("etl.extract.door.socket.create_connection", fail)
+
+    assert_wrong(examined("http://127.0.0.1:9200", tmp_path), "connection", said)
 
 
 def tree(folder: Path) -> dict[str, tuple[int, int, bytes]]:
