@@ -191,6 +191,7 @@ class _Crew:
                     raise error
 
     def _replace(self, dead: _Worker, *, is_over: bool) -> None:
+        self._workers.remove(dead)
         dead.program.join(_END_WITHIN_S)
         code = dead.program.exitcode
         dead.pipe.close()
@@ -208,7 +209,7 @@ class _Crew:
             )
             raise EtlError(msg)
         worker = self._start()
-        self._workers[self._workers.index(dead)] = worker
+        self._workers.append(worker)
         for given in left:
             self._give(worker, given)
         if is_over:

@@ -1,0 +1,93 @@
+"""Works that a worker program can import: what tests of the engine let it do."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etl.engine.work import Steps
+from etl.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from threading import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A task: a number, and what happens while it is fetched."""
+
+    number: int
+    deed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Squares:
+    """Squares numbers, and does what the task says on the way.
+
+    Attributes:
+        folder: for marks that outlive a worker.
+    """
+
+    folder: Path
+
+    @contextmanager
+    def open(self, stop: Event, watch: Callable[[int, int], None]) -> Iterator[Steps[Job, tuple[int, int, bool]]]:
+        """See `etl.engine.work.Work`."""
+
+        def fetch(job: Job) -> int:
+            watch(1, job.number % 2)
+            self._do(job, stop)
+            return job.number**2
+
+        def stage(job: Job, square: int) -> tuple[int, int, bool]:
+            return job.number, square, stop.is_set()
+
+        yield Steps(fetch=fetch, stage=stage)
+
+    def _do(self, job: Job, stop: Event) -> None:
+        match job.deed:
+            case "die":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "die once":
+                mark = self.folder / f"died-{job.number}"
+                if not mark.exists():
+                    mark.touch()
+                    os.kill(os.getpid(), signal.SIGKILL)
+            case "fail":
+                msg = "the disk is full"
+                raise OutputError(msg)
+            case "break":
+                raise Odd(part=job.number)
+            case "log":
+                logging.getLogger("etl").warning("number %d, password=hunter2hunter2", job.number)
+            case "wait":
+                stop.wait()
+            case "stay":
+                (self.folder / f"worker-{os.getpid()}").touch()
+                time.sleep(600)
+
+
+class Odd(Exception):  # noqa: N818 - what it is called does not matter
+    """An error that cannot be unpickled."""
+
+    def __init__(self, *, part: int) -> None:
+        super().__init__(f"part {part}")
+
+
+if __name__ == "__main__":  # a run that stays until it is killed
+    from threading import Event as Stop
+
+    from etl.engine.local import LocalEngine
+
+    stays = [Job(number=number, deed="stay") for number in range(4)]
+    engine = LocalEngine(Stop(), lambda *_: None, workers=2)
+    for _ in engine.run(Squares(folder=Path(sys.argv[1])), stays):
+        pass
