@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from commands import etl
 from documents import job
+from examinations import assert_wrong, detail, examined, of, states
 
 from etl.load.lock import DatasetLock
 from etl.load.storage import Storage
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from benches import MakeBench
-from examinations import assert_wrong, detail, examined, of, states
+
 
 NOBODY = 65534
 

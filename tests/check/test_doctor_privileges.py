@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from documents import job
+from examinations import SECRET, assert_wrong, detail, examined, of, root, states
 from servers import ScriptedServer, reply
 
 from etl.sandbox.access import ApiKey
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benches import MakeBench
-from examinations import SECRET, assert_wrong, detail, examined, of, root, states
 
 
 def test_a_key_that_the_cluster_does_not_know(make: MakeBench) -> None:

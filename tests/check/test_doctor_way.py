@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 from documents import job
+from examinations import SECRET, assert_wrong, detail, examined, root, states
 from servers import ScriptedServer, reply, reset
 
 from etl.sandbox.server import Sandbox
@@ -20,8 +21,6 @@ from etl.sandbox.settings import SandboxSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-from examinations import SECRET, assert_wrong, detail, examined, root, states
 
 
 def test_a_name_that_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from commands import etl
 from documents import job
+from examinations import SECRET, assert_wrong, detail, examined, of, states
 
 from etl.sandbox.settings import FULL_KEY, POOR_KEY
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benches import MakeBench
-from examinations import SECRET, assert_wrong, detail, examined, of, states
 
 
 def test_all_is_well(make: MakeBench) -> None:
