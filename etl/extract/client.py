@@ -14,7 +14,7 @@ import urllib3
 
 from etl.errors import UsageError
 from etl.extract.auth import auth_of, secrets_of, sent_credentials
-from etl.extract.deadline import DeadlineAdapter, answers_by
+from etl.extract.deadline import HostAdapter, answers_by
 from etl.extract.wire import NoAnswerError, Response, TooLargeError, translated
 from etl.scrub import Masker
 
@@ -49,10 +49,11 @@ class Client:
         self.masker = Masker(secrets_of(connection))
         self._verify = _verification(connection)
         self._host = urlsplit(connection.url).netloc.rpartition("@")[2]
+        self._origin = "://".join(urlsplit(connection.url)[:2])
         self._template = _template(connection)
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._sessions: list[_Session] = []
+        self._adapters: list[HostAdapter] = []
 
     def get_job(self, job_id: str, *, expires_at: float | None = None) -> Response:
         """Ask for one sync job. For arguments and errors see `request`."""
@@ -81,19 +82,23 @@ class Client:
             UnreachableError: the certificate is not trusted.
             UsageError: the proxy cannot be used.
         """
-        prepared = self._template.copy()
+        prepared = requests.PreparedRequest()
         prepared.method = method
         # Set past the library's preparation, which collapses dots and undoes percent-encoding.
         prepared.url = self.connection.url + path + (f"?{urlencode(params)}" if params else "")
+        prepared.headers = self._template.headers
         if body is not None:
+            prepared.headers = self._template.headers.copy()
             prepared.headers["Content-Type"] = "application/json"
             prepared.prepare_body(body, None)
-        session = self._session()
+        adapter = self._adapter()
         timeout = self._timeouts(expires_at)
         answer: requests.Response | None = None
         try:
             with answers_by(expires_at):
-                answer = session.send(prepared, stream=True, timeout=timeout, allow_redirects=False)
+                answer = adapter.send(
+                    prepared, stream=True, timeout=timeout, verify=self._verify, proxies=self.connection.proxies
+                )
             return Response(status=answer.status_code, headers=answer.headers, body=self._body(answer))
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Not chained: the library's texts may show the URL of a proxy with its password.
@@ -106,8 +111,8 @@ class Client:
     def close(self) -> None:
         """Close all connections; no request may be under way."""
         with self._lock:
-            while self._sessions:
-                self._sessions.pop().close()
+            while self._adapters:
+                self._adapters.pop().close()
             self._local = threading.local()
 
     def __enter__(self) -> Self:
@@ -121,19 +126,13 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self._host!r}, sends {self.sent})"
 
-    def _session(self) -> _Session:
-        session: _Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = _Session()
-            session.trust_env = False
-            session.proxies = dict(self.connection.proxies)
-            session.verify = self._verify
-            for scheme in ("http://", "https://"):
-                session.mount(scheme, DeadlineAdapter(pool_connections=1, pool_maxsize=1))
+    def _adapter(self) -> HostAdapter:
+        adapter: HostAdapter | None = getattr(self._local, "adapter", None)
+        if adapter is None:
+            adapter = self._local.adapter = HostAdapter(self._origin)
             with self._lock:
-                self._sessions.append(session)
-            self._local.session = session
-        return session
+                self._adapters.append(adapter)
+        return adapter
 
     def _timeouts(self, expires_at: float | None) -> tuple[float, float]:
         connection = self.connection
@@ -162,14 +161,6 @@ class Client:
                 msg = f"{self._host}: the answer is larger than {limit} bytes"
                 raise TooLargeError(msg, answer.status_code)
         return b"".join(pieces)
-
-
-class _Session(requests.Session):
-    """A session that sees no redirects: even without following one, it would read its body without bounds."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002  # as in requests
-        """Return None, whatever the response."""
-        return None
 
 
 def _template(connection: Connection) -> requests.PreparedRequest:

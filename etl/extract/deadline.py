@@ -1,4 +1,4 @@
-"""A transport whose reads end at a deadline.
+"""A transport to one host whose reads end at a deadline, and that pays once for what all requests share.
 
 A read time-out starts anew with each byte, so that a server that sends one byte a second holds a reader for days, in
 the head of an answer as well as in its body. Here each read of the socket waits no longer than what is left.
@@ -14,14 +14,16 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
+from requests.models import Response
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from _typeshed import WriteableBuffer
+    from requests.models import PreparedRequest
 
 _EXPIRES_AT: ContextVar[float | None] = ContextVar("_EXPIRES_AT", default=None)
 
@@ -91,8 +93,21 @@ class _SecurePool(HTTPSConnectionPool):
 _POOLS = {"http": _Pool, "https": _SecurePool}
 
 
-class DeadlineAdapter(HTTPAdapter):
-    """The adapter of requests, obeying `answers_by`; a SOCKS proxy keeps its own connections, with time-outs only."""
+class HostAdapter(HTTPAdapter):
+    """The adapter of requests for one host, obeying `answers_by`; a SOCKS proxy keeps its own connections.
+
+    Used without a session: that would look for cookies, redirects and settings of the environment with each answer,
+    which costs as much as the request itself, and none is wanted here.
+
+    Args:
+        origin: scheme, host and port of all URLs that are asked for.
+    """
+
+    def __init__(self, origin: str) -> None:
+        self._origin = origin
+        self._pool: Any = None
+        self._has_certificates = False
+        super().__init__(pool_connections=1, pool_maxsize=1)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # passed on as given
         """Make the pools of direct connections."""
@@ -105,3 +120,29 @@ class DeadlineAdapter(HTTPAdapter):
         if not proxy.lower().startswith("socks"):
             manager.pool_classes_by_scheme = _POOLS
         return manager
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # as in requests
+        """Return the pool of connections: for one host, one proxy and one set of certificates it is the same."""
+        if self._pool is None:
+            self._pool = super().get_connection_with_tls_context(*args, **kwargs)
+        return self._pool
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # passed on as given
+        """Give the pool its certificates, once."""
+        if not self._has_certificates:
+            super().cert_verify(*args, **kwargs)  # type: ignore[no-untyped-call]  # as the stubs have it
+            self._has_certificates = True
+
+    def request_url(self, request: PreparedRequest, proxies: Mapping[str, str] | None) -> str:
+        """Return what is asked for in the first line of a request: the path, or the whole URL for an http proxy."""
+        url = request.url or ""
+        return super().request_url(request, proxies) if proxies else url[len(self._origin) :]
+
+    def build_response(self, req: PreparedRequest, resp: Any) -> Response:  # noqa: ANN401  # as in requests
+        """Return what the client reads of an answer: its status, its headers, and its body as it comes."""
+        response = Response()
+        response.status_code = resp.status
+        response.headers = resp.headers
+        response.raw = resp
+        response.request = req
+        return response

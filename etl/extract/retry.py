@@ -180,12 +180,15 @@ def persist(
         world: clock, time and chance.
     """
     course = _Course(once, policy, nap, world)
+    first = course.attempt()
+    if not first.again:  # nearly always: the library is not asked what to do
+        return Tried(last=first, attempts=1, elapsed_s=world.clock() - course.started, gave_up=None)
     retrying = tenacity.Retrying(
         retry=course.goes_on,
         wait=course.wait,
         sleep=course.sleep,
     )
-    last = retrying(course.attempt)
+    last = retrying(course.next_attempt)
     return Tried(
         last=last,
         attempts=course.attempts,
@@ -207,11 +210,17 @@ class _Course(Generic[T]):
         self._last: T | None = None
         self.started = world.clock()
         self.attempts = 0
+        self._waited = False
         self.step = NextStep()
 
+    def next_attempt(self) -> T:
+        """Return the first attempt, which has been made; then make one after each wait that was not broken off."""
+        if self._last is not None and (not self._waited or self.step.gives_up is not None):
+            return self._last
+        return self.attempt()
+
     def attempt(self) -> T:
-        if self._last is not None and self.step.gives_up is not None:
-            return self._last  # the wait was broken off
+        """Make an attempt."""
         self.attempts += 1
         self._last = self._once(self.started + self._policy.deadline_s)
         return self._last
@@ -234,6 +243,7 @@ class _Course(Generic[T]):
         return self.step.wait_s
 
     def sleep(self, seconds: float) -> None:
+        self._waited = True
         if self._nap(seconds):
             self.step = NextStep(gives_up="interrupted before the next attempt")
         elif self._world.clock() >= self.started + self._policy.deadline_s:

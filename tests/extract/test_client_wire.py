@@ -10,7 +10,7 @@ import socket
 import ssl
 import time
 import tracemalloc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote
 
 import pytest
@@ -301,16 +301,20 @@ def test_a_deadline_holds_in_its_block_only() -> None:
     assert _EXPIRES_AT.get() is None
 
 
-def test_timeouts_are_those_of_the_connection_and_end_with_the_deadline(connect: Callable[..., Client]) -> None:
+def test_timeouts_are_those_of_the_connection_and_end_with_the_deadline(
+    connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
     client = connect("http://es.invalid", connect_timeout_s=1.5, read_timeout_s=2.5)
-    with requests_mock.Mocker() as mock:
-        mock.get("http://es.invalid/_connector/_sync_job/a", json=job("a"))
-        assert json.loads(client.get_job("a").body) == job("a")
-        assert mock.last_request is not None
-        assert mock.last_request.timeout == (1.5, 2.5)
-        client.get_job("a", expires_at=time.monotonic() + 2)
-        assert mock.last_request.timeout[0] == 1.5
-        assert 0 < mock.last_request.timeout[1] <= 2
+    mock = requests_mock.Adapter()
+    mock.register_uri("GET", "http://es.invalid/_connector/_sync_job/a", json=job("a"))
+    monkeypatch.setattr(client, "_adapter", lambda: mock)
+
+    assert json.loads(client.get_job("a").body) == job("a")
+    client.get_job("a", expires_at=time.monotonic() + 2)
+    first, second = ((*cast("tuple[float, float]", request.timeout),) for request in mock.request_history)
+    assert first == (1.5, 2.5)
+    assert second[0] == 1.5
+    assert 0 < second[1] <= 2
 
 
 def test_after_the_deadline_nothing_is_sent(server: ScriptedServer, connect: Callable[..., Client]) -> None:
