@@ -20,6 +20,7 @@ _KNOWN_FROM = 3  # what is shorter cannot be told from the text around it; it is
 _ANYWHERE_FROM = 6  # shorter secrets are masked only as whole words, else every text would be full of masks
 _CUT_FROM = 8  # so much of a secret at the end of a text that was cut is masked
 _CUT_LONGEST = 512
+_NUMERIC = frozenset("0123456789+-.eE")
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -51,8 +52,13 @@ class Masker:
             value = self._without_cut_secret(value)
         return text(value)
 
+    @property
+    def knows_numbers(self) -> bool:
+        """Whether a known secret may be a number, which the same number in another notation repeats."""
+        return any(_NUMERIC.issuperset(secret) for secret in self._secrets)
+
     @cached_property
-    def _anchors(self) -> dict[int, dict[str, list[str]]]:
+    def anchors(self) -> dict[int, dict[str, list[str]]]:
         """By length the beginnings of all spellings, in small letters: what a text must hold for one to be in it."""
         anchors: dict[int, dict[str, list[str]]] = {}
         for spelling in {spelling for secret in self._secrets for spelling in _spellings(secret)}:
@@ -75,7 +81,7 @@ class Masker:
         """Return the spellings that may be in a text, the longest first, so that one within another leaves no rest."""
         lowered = value.lower()
         found: set[str] = set()
-        for length, beginnings in self._anchors.items():
+        for length, beginnings in self.anchors.items():
             # Either every piece of the text is looked up, or every beginning is looked for, whichever is less work.
             if len(lowered) <= len(beginnings):
                 pieces = {lowered[at : at + length] for at in range(len(lowered) - length + 1)}

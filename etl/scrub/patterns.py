@@ -96,7 +96,7 @@ def text(value: str) -> str:
     if "?" in value and "=" in value:
         value = _RELATIVE_QUERY.sub(rf"\g<open>{MASK}", value)
     if may_name_secret(value):
-        value = _named(value)
+        value = _named_before(value) if len(value) <= _REPEATED_UP_TO else _named(value)
     return _KNOWN_FORM.sub(MASK, value) if _KNOWN_BEGINNING.search(value) else value
 
 
@@ -123,6 +123,10 @@ def _named(value: str) -> str:
         value = _BEARER.sub(rf"\g<scheme>{MASK}", value)
         value = _SCHEME.sub(_mask_scheme, value)
     return value
+
+
+_named_before = lru_cache(maxsize=1024)(_named)  # URLs differ in their tokens, which are masked by now
+_REPEATED_UP_TO = 256  # characters
 
 
 @lru_cache(maxsize=4096)

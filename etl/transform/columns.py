@@ -13,6 +13,8 @@ from etl.schema.declare import Kind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy.typing as npt
+
     from etl.schema.declare import Table
     from etl.transform.rows import Row
 
@@ -36,9 +38,9 @@ class Gathered:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._rows: list[Row] = []
-        self._taken: list[int] = []
-        self._counts: list[int] = []
-        self._places: dict[int, range] = {}
+        self._ends = [0]  # of each group of rows
+        self._groups: list[int] = []  # of each job
+        self._numbers: dict[int, int] = {}
         self._shared: list[object] = []
 
     def add(self, rows: Sequence[Row]) -> None:
@@ -47,18 +49,18 @@ class Gathered:
         Args:
             rows: not to be changed any more; the same sequence, given again, is not converted again.
         """
-        place = self._places.get(id(rows))
-        if place is None:
-            first = len(self._rows)
-            self._rows.extend(rows)
-            place = self._places[id(rows)] = range(first, len(self._rows))
+        number = self._numbers.get(id(rows))
+        if number is None:
+            number = self._numbers[id(rows)] = len(self._shared)
             self._shared.append(rows)  # else another sequence could come to stand at its address
-        self._taken.extend(place)
-        self._counts.append(len(place))
+            self._rows.extend(rows)
+            self._ends.append(len(self._rows))
+        self._groups.append(number)
 
     def owners(self) -> pa.Array:
         """Return for each row the number of its job, from 0."""
-        return pa.array(np.repeat(np.arange(len(self._counts)), self._counts))
+        groups, _, counts = self._places()
+        return pa.array(np.repeat(np.arange(len(groups)), counts))
 
     def columns(self) -> dict[str, pa.Array]:
         """Return the columns by name."""
@@ -67,7 +69,16 @@ class Gathered:
             column.name: column_of(column.kind, values)
             for column, values in zip(self._table.columns, cells, strict=True)
         }
-        if len(self._taken) == len(self._rows):
+        groups, starts, counts = self._places()
+        if len(groups) == len(self._shared):
             return columns
-        taken = pa.array(self._taken, pa.int64())
+        before = np.cumsum(counts) - counts  # rows of the jobs before
+        taken = pa.array(np.repeat(starts - before, counts) + np.arange(counts.sum()))
         return {name: column.take(taken) for name, column in columns.items()}
+
+    def _places(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return for each job its group, where the group's rows begin, and how many they are."""
+        groups = np.array(self._groups, dtype=np.int64)
+        ends = np.array(self._ends, dtype=np.int64)
+        starts = ends[groups]
+        return groups, starts, ends[groups + 1] - starts

@@ -16,6 +16,7 @@ from msgspec import Raw
 from etl.jsontext import NotJsonError, decode, encode_exactly
 from etl.schema.tables import CONNECTOR_CONFIGURATION, FIELD_ISSUES
 from etl.scrub import Masker
+from etl.transform.anchors import Anchors
 from etl.transform.marker import KEY
 from etl.transform.memory import Memory
 from etl.transform.part import decoded, rows_of
@@ -60,6 +61,9 @@ class _Read:
 _UNFIT: Final = _Read(rows=(), issues=(), redacted=0, masked=0, refused=frozenset(), clean=b"", secrets=frozenset())
 
 
+_KNOWS_NONE: Final = Masker()
+
+
 class Configuration:
     """What a configuration became; equal to itself alone.
 
@@ -90,9 +94,17 @@ class Configuration:
             return self._clean
         return b"{" + b",".join(read.clean[1:-1] for read in self._reads) + b"}"
 
-    def masker(self) -> Masker:
-        """Return what masks its secrets; made when a text first asks for it, for most documents hold none."""
-        return self._masker
+    def masker(self, raw: bytes) -> Masker:
+        """Return what masks its secrets in the texts of a part; made when a text first asks for it, for many never do.
+
+        Args:
+            raw: the part, as JSON.
+        """
+        return self._masker if self._anchors is None or self._anchors.may_stand_in(raw) else _KNOWS_NONE
+
+    @cached_property
+    def _anchors(self) -> Anchors | None:
+        return None if self._masker.knows_numbers else Anchors(self._masker.anchors)
 
     @cached_property
     def _masker(self) -> Masker:

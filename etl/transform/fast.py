@@ -45,7 +45,7 @@ BELOW: Final = tuple(
 )
 """Names of tables whose rows stand inside a part, with the part's number."""
 # The tolerant path reads what has rows of its own last.
-_ISSUES_LAST = frozenset(number for _, number in BELOW)
+_LAST = frozenset(PART_PATHS[number] for _, number in BELOW)
 
 
 class Became(NamedTuple):
@@ -54,20 +54,14 @@ class Became(NamedTuple):
     Attributes:
         configuration: its configuration.
         parts: the others, in the order of PART_PATHS.
+        issues: rows of field_issues, in the order of the tolerant path.
+        masked: texts in which something was masked.
     """
 
     configuration: Configuration
     parts: list[Part]
-
-    def masked(self) -> int:
-        """Return the number of texts in which something was masked."""
-        return self.configuration.masked + sum(part.masked for part in self.parts)
-
-    def issues(self) -> tuple[Row, ...]:
-        """Return the rows of field_issues, in the order of the tolerant path."""
-        found = [(number in _ISSUES_LAST, part.issues) for number, part in enumerate(self.parts)]
-        first, last = ([row for late, rows in found if late is when for row in rows] for when in (False, True))
-        return (*first, *self.configuration.issues, *last)
+    issues: tuple[Row, ...]
+    masked: int
 
 
 class FastPath:
@@ -90,7 +84,9 @@ class FastPath:
             if configuration is UNFIT_CONFIGURATION:
                 return None
         parts: list[Part] = []
-        issues = bool(configuration.issues)
+        first: tuple[Row, ...] = ()
+        last: tuple[Row, ...] = ()
+        masked = configuration.masked
         for members, places in ((fitted.job, _OF_JOB), (fitted.connector, _OF_CONNECTOR)):
             for place, path in places:
                 member = members[place]
@@ -100,11 +96,14 @@ class FastPath:
                 part = self._parts.of(path, raw, configuration)
                 if part is UNFIT:
                     return None
-                issues = issues or bool(part.issues)
                 parts.append(part)
+                masked += part.masked
+                if part.issues:
+                    first, last = (first, (*last, *part.issues)) if path in _LAST else ((*first, *part.issues), last)
+        issues = (*first, *configuration.issues, *last)
         if issues and fitted.aliased:
             return None  # their JSON Pointers tell where the document has them
-        return Became(configuration, parts)
+        return Became(configuration, parts, issues, masked)
 
 
 @lru_cache(maxsize=4)

@@ -70,7 +70,7 @@ class Gathering:
         for table, part in BELOW:
             self._below[table].add(parts[part].rows[table])
         self._below[CONNECTOR_CONFIGURATION.name].add(became.configuration.rows)
-        self._below[FIELD_ISSUES.name].add(became.issues())
+        self._below[FIELD_ISSUES.name].add(became.issues)
 
     def add_tolerant(self, job_id: str, rows: Mapping[str, Sequence[Row]]) -> None:
         """Add a job that took the tolerant path, with its rows by table."""
@@ -118,8 +118,10 @@ class Gathering:
     def _fast_columns(self, table: Table) -> dict[str, pa.Array]:
         columns = {column.name: pa.nulls(len(self._fast), ARROW_TYPES[column.kind]) for column in table.columns}
         scalars = self._scalars.columns[table.name]
-        taken = pa.array(self._fast, pa.int64())
-        columns |= {name: column.take(taken) for name, column in scalars.items()}
+        columns |= scalars
+        if len(self._fast) < self._scalars.count:
+            taken = pa.array(self._fast, pa.int64())
+            columns |= {name: column.take(taken) for name, column in scalars.items()}
         for (_, name, names), cells in zip(_CELLS, self._cells, strict=True):
             if name == table.name:
                 found = cells.columns()

@@ -5,6 +5,7 @@ It masks what the first pass withheld from the same document, and what looks lik
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
@@ -92,7 +93,7 @@ class Masking:
         self.asked = False
         self._make = masker
 
-    @property
+    @cached_property
     def _masker(self) -> Masker:
         self.asked = True
         return self._make()

@@ -72,7 +72,7 @@ class Parts:
             return UNFIT
         for name in reversed(path):
             document = {name: document}
-        clean = redact_part(document, self._exposed, masker=configuration.masker)
+        clean = redact_part(document, self._exposed, masker=lambda: configuration.masker(raw))
         if clean.withheld.count or clean.withheld.refused:
             return UNFIT
         value = clean.document

@@ -41,12 +41,14 @@ class Scalars:
     """Columns of documents that fit, one row a document.
 
     Attributes:
+        count: of documents.
         columns: by table and name.
         unfit: numbers of documents that have to take the tolerant path: a time is none, or a text holds a
             configuration. Their cells are null or of no use.
     """
 
     def __init__(self, documents: Sequence[Fitted]) -> None:
+        self.count = len(documents)
         self.columns: dict[str, dict[str, pa.Array]] = {table.name: {} for table in _JOB_TABLES}
         self.unfit: set[int] = set()
         self._look_for_configurations([document.id for document in documents])

@@ -99,7 +99,7 @@ def _transform(documents: Sequence[Document], exposed: frozenset[str], fast: Fas
         if piece is not None and became is not None:
             gathering.add_fast(number, piece.id, became)
             redacted += became.configuration.redacted
-            masked += became.masked()
+            masked += became.masked
             refused_fields |= became.configuration.refused
         else:
             try:
