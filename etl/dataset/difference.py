@@ -12,7 +12,6 @@ import pyarrow as pa
 from etl.errors import UsageError
 from etl.load.compare import differing_jobs
 from etl.load.layout import Layout, is_run_id
-from etl.load.merge import JobOrder
 from etl.load.parquet import read_chunks
 from etl.load.reader import Snapshot, open_snapshot, snapshot_of
 from etl.load.sources import snapshot_source
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
+
+    from etl.load.keys import Bools
 
 _COLUMNS = ("job_id", "created_at", "status")
 
@@ -97,13 +98,14 @@ def difference(before: Snapshot, after: Snapshot) -> Difference:
     old = {job.job_id: job for month in months for job in _jobs(before, month)}
     new = {job.job_id: job for month in months for job in _jobs(after, month)}
     changed = {job_id for job_id in old.keys() & new.keys() if not old[job_id].stands_as(new[job_id])}
-    for month in months:
-        alike = [job for job in _jobs(after, month) if job.job_id in old and old[job.job_id].stands_as(job)]
-        order = JobOrder(
-            job_ids=pa.array([job.job_id for job in alike], pa.string()), owners=np.zeros(len(alike), dtype=np.int64)
-        )
-        differs = differing_jobs(snapshot_source(before, month), [snapshot_source(after, month)], order)
-        changed.update(job.job_id for job, does in zip(alike, differs, strict=True) if does)
+
+    def alike(chunk: pa.Table) -> Bools:
+        ids = chunk["job_id"].to_pylist()
+        return np.array([i in old and i in new and old[i].stands_as(new[i]) for i in ids], dtype=np.bool_)
+
+    if (old_rows := snapshot_source(before, months, alike)) and (new_rows := snapshot_source(after, months, alike)):
+        for ids, differs in differing_jobs(old_rows, [new_rows]):
+            changed.update(ids.filter(pa.array(differs)).to_pylist())
     statuses = Counter(
         (old[job_id].status, new[job_id].status) for job_id in changed if old[job_id].status != new[job_id].status
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,25 +16,24 @@ from etl.load.csv_form import FORMAT as CSV
 from etl.load.keys import Keys
 from etl.load.layout import MANIFEST, unfinished
 from etl.load.manifest import FileEntry, SnapshotManifest, TableEntry, encode
-from etl.load.merge import MAX_SOURCES, ORDER_SCHEMA, JobOrder, Source, limit_sources, merge_rows
-from etl.load.parquet import FORMAT, ParquetFile, read_chunks
-from etl.load.rewrite import REWRITE_JOBS, rewritten_source
+from etl.load.merge import MAX_SOURCES, bounds_of, limit_sources, windows
+from etl.load.parquet import FORMAT, ParquetFile
+from etl.load.rewrite import RewriteRows, rewritten_source
 from etl.load.sources import batch_source, snapshot_source
+from etl.load.stretch import JOBS
+from etl.load.table_files import TableFiles
 from etl.schema.arrow import arrow_schema
 from etl.schema.tables import TABLES
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Mapping, Sequence
     from datetime import datetime
 
     from etl.load.keys import Bools
+    from etl.load.merge import Source
     from etl.load.plan import Patches, PublishPlan
-    from etl.load.staging import Batch
     from etl.load.storage import Storage
-
-RewriteRows: TypeAlias = Callable[[Mapping[str, pa.Table]], Mapping[str, pa.Table]]
-"""Takes all tables' rows of some jobs and returns them redacted by the rules of this run."""
-
-_ORDER_COLUMNS = ("job_id", "created_at")
+    from etl.load.stretch import Stretch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,13 +42,11 @@ class Limits:
 
     Attributes:
         file_rows: most rows of a file.
-        sources: most files that are read side by side.
-        rewrite_jobs: most jobs that are redacted again at once.
+        sources: most batches that are read side by side.
     """
 
     file_rows: int = 250_000
     sources: int = MAX_SOURCES
-    rewrite_jobs: int = REWRITE_JOBS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,12 +90,11 @@ class SnapshotBuilder:
         storage, plan = self._storage, self._plan
         for table in TABLES:
             storage.make_folder(self._folder / table.name)
-        for month in sorted(self._months(), key=lambda month: (month is None, month or "")):
-            if plan.rewrites_all or month in plan.touched:
-                self._merge(month)
-            else:
-                self._link(month)
+        merged = {month for month in self._months() if plan.rewrites_all or month in plan.touched}
+        self._link_all_but(merged)
+        self._merge(sorted(merged, key=_month_order))
         for table in TABLES:
+            self._files[table.name].sort(key=lambda entry: _month_order(entry.month))
             self._stand_in(table.name)
             storage.sync_folder(self._folder / table.name)
         if CSV in plan.terms.formats:
@@ -116,10 +112,10 @@ class SnapshotBuilder:
         snapshot = self._plan.base.snapshot
         return set(self._plan.touched) | (snapshot.months() if snapshot else set())
 
-    def _link(self, month: str | None) -> None:
+    def _link_all_but(self, months: Container[str | None]) -> None:
         for name in self._files:
             for entry in self._former(name):
-                if entry.rows and entry.month == month:
+                if entry.rows and entry.month not in months:
                     self._keep(name, entry)
 
     def _former(self, name: str) -> tuple[FileEntry, ...]:
@@ -134,64 +130,46 @@ class SnapshotBuilder:
             self._storage.link(snapshot.folder / entry.path, self._folder / entry.path)
             self._files[name].append(entry)
 
-    def _merge(self, month: str | None) -> None:
-        sources, order = self._sources(month)
-        if not len(order):
-            return
-        sources, order = limit_sources(self._storage, self._scratch, sources, order, self._options.limits.sources)
-        for name, files in self._files.items():
-            rows: Iterator[pa.Table] = (chunk for chunk, _ in merge_rows(name, sources, order))
-            if name == "sync_jobs" and len(self._plan.patches):
-                rows = (_patched(chunk, self._plan.patches) for chunk in rows)
-            files.extend(self._write(name, month, rows))
-        if self._scratch.exists():  # a month at a time, so that a rewrite of all needs no second dataset's space
+    def _merge(self, months: Sequence[str | None]) -> None:
+        limits = self._options.limits
+        sources = limit_sources(self._storage, self._scratch, self._sources(months), limits.sources)
+        with ExitStack() as stack:
+            files = {
+                name: stack.enter_context(
+                    TableFiles(self._storage, self._folder, name, run_id=self._plan.run_id, file_rows=limits.file_rows)
+                )
+                for name in self._files
+            }
+            for window in windows(sources, bounds_of(sources)):
+                self._write(window, files)
+                del window  # its memory is needed for the next one
+            for name, file in files.items():
+                self._files[name].extend(file.close())
+        if self._scratch.exists():
             self._storage.remove_tree(self._scratch)
 
-    def _sources(self, month: str | None) -> tuple[list[Source], JobOrder]:
-        """Return the sources of a month's rows and the order of its jobs."""
-        plan, limits = self._plan, self._options.limits
-        jobs = [self._kept_jobs(month)]
-        source = snapshot_source(plan.base.snapshot, month)
-        if plan.redacts_again and self._options.rewrite_rows is not None:
-            kept = JobOrder.of(jobs)
-            rewrite = self._options.rewrite_rows
-            source = rewritten_source(self._storage, self._scratch, source, kept, rewrite, limits.rewrite_jobs)
-        sources = [source]
-        for batch, loaded in zip(plan.batches, plan.loaded_rows, strict=True):
-            for part in batch.months():
-                mask = loaded[part.first_row : part.first_row + part.rows]
-                if part.month == month and mask.any():
-                    jobs.append(_staged_jobs(batch, month, mask, len(sources)))
-                    sources.append(batch_source(batch, month))
-        return sources, JobOrder.of(jobs)
+    def _write(self, window: Stretch, files: Mapping[str, TableFiles]) -> None:
+        """Write a window, month by month."""
+        runs = pc.run_end_encode(window.parts[JOBS].rows.column("created_month"))
+        ends = runs.run_ends.to_pylist()
+        for month, first, last in zip(runs.values.to_pylist(), [0, *ends[:-1]], ends, strict=True):
+            for name, rows in window.cut(first, last).tables.items():
+                patched = name == JOBS and len(self._plan.patches)
+                files[name].write(month, _patched(rows, self._plan.patches) if patched else rows)
 
-    def _kept_jobs(self, month: str | None) -> pa.Table:
+    def _sources(self, months: Sequence[str | None]) -> list[Source]:
+        """Return the sources of the rows of some months."""
         plan = self._plan
-        kept = [ORDER_SCHEMA.empty_table()]
-        for path in plan.base.snapshot.month_files("sync_jobs", month) if plan.base.snapshot else []:
-            for chunk in read_chunks(path, "sync_jobs", columns=_ORDER_COLUMNS):
-                at = plan.base.index.keys.find(Keys.of(chunk["job_id"].to_pylist()))
-                kept.append(_owned(chunk.filter(pa.array(~plan.replaced[at])), 0))
-        return pa.concat_tables(kept)
+        sources = [batch_source(batch, loaded) for batch, loaded in zip(plan.batches, plan.loaded_rows, strict=True)]
+        if plan.base.snapshot is not None:
+            kept = snapshot_source(plan.base.snapshot, months, self._is_kept)
+            rewrite = self._options.rewrite_rows if plan.redacts_again else None
+            sources.append(rewritten_source(kept, rewrite) if kept and rewrite else kept)
+        return [source for source in sources if source is not None]
 
-    def _write(self, name: str, month: str | None, chunks: Iterator[pa.Table]) -> list[FileEntry]:
-        """Write a month's rows to as many files as they need."""
-        entries: list[FileEntry] = []
-        most = self._options.limits.file_rows
-        chunk = next(chunks, None)
-        while chunk is not None:
-            path = f"{name}/{month or 'undated'}_{self._plan.run_id}_{len(entries)}.{FORMAT}"
-            with ParquetFile(self._storage, self._folder / path, arrow_schema(name)) as file:
-                while chunk is not None and file.rows < most:
-                    part = chunk.slice(0, most - file.rows)
-                    file.write(part)
-                    rest = chunk.slice(part.num_rows)
-                    chunk = rest if rest.num_rows else next(chunks, None)
-                written = file.close()
-            entries.append(
-                FileEntry(path=path, month=month, rows=written.rows, bytes=written.bytes, sha256=written.sha256)
-            )
-        return entries
+    def _is_kept(self, chunk: pa.Table) -> Bools:
+        kept: Bools = ~self._plan.replaced[self._plan.base.index.keys.find(Keys.of(chunk["job_id"]))]
+        return kept
 
     def _stand_in(self, name: str) -> None:
         """Give a table without rows its one file, so that a plain read finds its columns."""
@@ -234,15 +212,8 @@ class SnapshotBuilder:
             raise OutputError(msg)
 
 
-def _staged_jobs(batch: Batch, month: str | None, mask: Bools, position: int) -> pa.Table:
-    chunks = batch.month_chunks("sync_jobs", month, len(mask), _ORDER_COLUMNS)
-    rows = pa.concat_tables(list(chunks))
-    return _owned(rows.filter(pa.array(mask)), position)
-
-
-def _owned(rows: pa.Table, position: int) -> pa.Table:
-    owner = pa.array(np.full(rows.num_rows, position, np.int32))
-    return pa.Table.from_arrays([rows["job_id"], rows["created_at"], owner], schema=ORDER_SCHEMA)
+def _month_order(month: str | None) -> tuple[bool, str]:
+    return month is None, month or ""
 
 
 def _patched(rows: pa.Table, patches: Patches) -> pa.Table:

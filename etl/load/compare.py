@@ -8,64 +8,60 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.load.merge import RankWindows, Source, merge_rows
-from etl.schema.tables import TABLES
+from etl.load.merge import ALL_TABLES, bounds_of, windows
+from etl.load.stretch import JOBS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from etl.load.keys import Bools, Int64s
-    from etl.load.merge import JobOrder
-
-WINDOW_JOBS = 2_000
-"""Jobs whose rows are compared at once."""
+    from etl.load.keys import Bools
+    from etl.load.merge import Source
+    from etl.load.stretch import Part
 
 _NOT_CONTENT = "fetched_at"
 
 
-def differing_jobs(before: Source, after: Sequence[Source], order: JobOrder, window_jobs: int = WINDOW_JOBS) -> Bools:
-    """Compare the rows of jobs in all tables, but for `fetched_at`.
+def differing_jobs(
+    before: Source, after: Sequence[Source], names: Sequence[str] = ALL_TABLES
+) -> Iterator[tuple[pa.Array, Bools]]:
+    """Compare the rows of jobs, but for `fetched_at`.
 
     Args:
-        before: reads the published rows of the jobs' month.
-        after: sources of the fetched rows.
-        order: of the jobs to compare; `owners` are positions in `after`.
-        window_jobs: jobs compared at once.
+        before: reads the published rows.
+        after: sources of the fetched rows, of the same jobs at the same places.
+        names: of the tables that are compared.
 
-    Returns:
-        For each rank whether anything differs.
+    Yields:
+        Ids of jobs in order, and for each whether anything differs.
     """
-    differs = np.zeros(len(order), dtype=np.bool_)
-    one_owner = type(order)(job_ids=order.job_ids, owners=np.zeros(len(order), dtype=np.int64))
-    for table in TABLES:
-        old = RankWindows(table.name, merge_rows(table.name, [before], one_owner))
-        new = RankWindows(table.name, merge_rows(table.name, after, order))
-        for first in range(0, len(order), window_jobs):
-            size = min(window_jobs, len(order) - first)
-            last = first + size - 1
-            old_rows, old_ranks = old.take_through(last)
-            new_rows, new_ranks = new.take_through(last)
-            if not old_ranks.size and not new_ranks.size:
-                continue
-            differs[first : last + 1] |= _differing(old_rows, old_ranks - first, new_rows, new_ranks - first, size)
-    return differs
+    bounds = bounds_of([before, *after])
+    # Whoever reads rows of other tables must have those of sync_jobs too.
+    read = names if JOBS in names else (JOBS, *names)
+    for old, new in zip(windows([before], bounds, read), windows(after, bounds, read), strict=True):
+        differs = np.zeros(len(old), dtype=np.bool_)
+        for name in names:
+            differs |= _differing(old.parts[name], new.parts[name])
+        yield old.job_ids, differs
 
 
-def _differing(old: pa.Table, old_ranks: Int64s, new: pa.Table, new_ranks: Int64s, size: int) -> Bools:
-    """Tell for each rank of a window whether its rows differ; rows of a job are in the order of their keys."""
-    counts_differ: Bools = np.bincount(old_ranks, minlength=size) != np.bincount(new_ranks, minlength=size)
-    old = old.filter(pa.array(~counts_differ[old_ranks]))
-    new = new.filter(pa.array(~counts_differ[new_ranks]))
-    ranks = old_ranks[~counts_differ[old_ranks]]
-    differs = counts_differ
-    for name in old.column_names:
+def _differing(old: Part, new: Part) -> Bools:
+    """Tell for each job whether its rows differ; those of a job are in the order of their keys."""
+    differs: Bools = old.counts != new.counts
+    alike = ~differs
+    before, after = (part if alike.all() else part.pick(alike) for part in (old, new))
+    unequal = np.zeros(before.rows.num_rows, dtype=np.bool_)
+    for name in before.rows.schema.names:
         if name != _NOT_CONTENT:
-            differs[ranks[~same_values(old[name].combine_chunks(), new[name].combine_chunks())]] = True
+            unequal |= ~same_values(before.rows.column(name), after.rows.column(name))
+    jobs = np.repeat(np.flatnonzero(alike), before.counts)
+    differs[jobs[unequal]] = True
     return differs
 
 
 def same_values(old: pa.Array, new: pa.Array) -> Bools:
     """Tell for each row whether two columns of one length hold the same; null is the same as null."""
+    if old.equals(new):
+        return np.ones(len(old), dtype=np.bool_)
     if not pa.types.is_list(old.type):
         equal = pc.fill_null(pc.equal(old, new), fill_value=False)
         both_null = pc.and_(pc.is_null(old), pc.is_null(new))

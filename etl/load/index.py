@@ -128,7 +128,7 @@ def build_index(
         start, end = end, end + chunk.num_rows
         if end > size:
             raise OutputError(_miscounted(size))
-        keys = Keys.of(chunk["job_id"].to_pylist())
+        keys = Keys.of(chunk["job_id"])
         high[start:end], low[start:end] = keys.high, keys.low
         months[start:end] = codes.encode(chunk["created_month"])
         fetched[start:end] = micros(chunk["fetched_at"])
@@ -141,7 +141,7 @@ def build_index(
     months, due, fetched = months[order], due[order], fetched[order]
     settled = fetched >= due
     for recheck in rechecks:
-        at = keys.find(Keys.of(recheck["id"].to_pylist()))
+        at = keys.find(Keys.of(recheck["id"]))
         hit = at >= 0
         again = micros(recheck["fetched_at"])[hit] >= due[at[hit]]
         settled[at[hit][again]] = True

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from etl.errors import OutputError
+from etl.load.stretch import UNDATED, Place
 from etl.model import Provenance
 
 if TYPE_CHECKING:
@@ -156,28 +157,53 @@ class RunManifest(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
 
 
-class MonthPart(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the rows of one month stand in a staged file.
+class Span(msgspec.Struct, frozen=True, array_like=True):
+    """Where the rows of a stretch stand in the file of a table: the first byte, and the number of bytes."""
+
+    start: int
+    size: int
+
+
+class JobPlace(msgspec.Struct, frozen=True, array_like=True):
+    """Where a job stands in the order of the dataset: microseconds since 1970, None for undated ones; its id."""
+
+    created: int | None
+    job_id: str
+
+    @property
+    def place(self) -> Place:
+        """The form that is compared."""
+        return UNDATED if self.created is None else self.created, self.job_id
+
+    @classmethod
+    def of(cls, place: Place) -> JobPlace:
+        """Return the written form."""
+        return cls(None if place[0] == UNDATED else place[0], place[1])
+
+
+class StretchEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One stretch of the files.
 
     Attributes:
-        month: of the jobs; None for undated ones.
-        rows: of the month.
-        first_row: number of the first one in the file, from 0.
-        row_groups: numbers of the row groups that hold the month and nothing else.
+        jobs: number of jobs.
+        bytes: that it takes in memory.
+        first: its first job.
+        last: its last job.
+        spans: where its rows stand, of tables in which it has some.
     """
 
-    month: str | None
-    rows: int
-    first_row: int
-    row_groups: tuple[int, ...]
+    jobs: int
+    bytes: int
+    first: JobPlace
+    last: JobPlace
+    spans: dict[str, Span]
 
 
 class StagedTable(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of a batch, its months in order."""
+    """One file of a batch."""
 
     rows: int
     bytes: int
-    months: tuple[MonthPart, ...]
 
 
 class BatchManifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,6 +216,7 @@ class BatchManifest(msgspec.Struct, frozen=True, kw_only=True):
         origin: of its rows.
         jobs: number of jobs.
         tables: those with rows, by name.
+        stretches: its jobs in order, and where their rows stand.
         not_found: ids that the cluster did not have, with the time it said so.
     """
 
@@ -199,6 +226,7 @@ class BatchManifest(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin
     jobs: int
     tables: dict[str, StagedTable]
+    stretches: tuple[StretchEntry, ...]
     not_found: dict[str, datetime]
 
     @property

@@ -1,226 +1,243 @@
-"""Sorted files of one month become one sorted stream, in bounded memory.
+"""Sorted sources become one sorted stream of stretches, in bounded memory.
 
-The order of a month's jobs is found first; each job has a rank in it and belongs to one source. The rows of every
-table are then merged by rank: what a source does not own is passed over, and rows of one job keep their order.
+Each source has marks: how many bytes lie between which places in the order of the dataset. The marks of all sources
+together say where to stop reading, so that what is in memory at once is a window of about one size, and of each source
+one stretch at most.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from etl.errors import OutputError
-from etl.load.keys import Int64s
 from etl.load.layout import TMP
-from etl.load.parquet import FORMAT, ParquetFile, read_chunks
-from etl.schema.arrow import arrow_schema
+from etl.load.stretch import JOBS, UNDATED, Place, Stretch, merged, out_of_order
+from etl.load.stretch_files import read_stretches, write_stretches
 from etl.schema.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
+    from etl.load.manifest import StretchEntry
     from etl.load.storage import Storage
 
-Source: TypeAlias = Callable[[str, int], Iterator[pa.Table]]
-"""Reads the rows of a table, by name, in chunks of at most that many rows, sorted as in the dataset."""
+Read: TypeAlias = Callable[[Sequence[str]], Iterator[Stretch]]
+"""Reads the rows of some tables, sync_jobs among them, in order."""
 
-Ranked: TypeAlias = tuple[pa.Table, Int64s]
-"""Rows and the rank of the job of each."""
+ALL_TABLES = tuple(table.name for table in TABLES)
 
-MAX_SOURCES = 64
-"""Files that are read side by side; more are merged in rounds."""
+MAX_SOURCES = 128
+"""Sources that are read side by side; more are merged in rounds."""
 
-_CHUNK_ROWS = 131_072  # of all sources together
-_LEAST_CHUNK_ROWS = 4_096
+WINDOW_BYTES = 8 << 20
+"""In memory, of what is merged at once."""
 
-ORDER_SCHEMA = pa.schema(
-    [pa.field("job_id", pa.string()), pa.field("created_at", pa.timestamp("us", "UTC")), pa.field("source", pa.int32())]
-)
-"""The jobs that each source owns."""
+STRETCH_JOBS = 64
+STRETCH_BYTES = 1 << 18
+"""Of what is written as one stretch, so that many sources can be read side by side."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class JobOrder:
-    """The jobs of a month in the order of its rows.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """Some jobs of a source.
 
     Attributes:
-        job_ids: by rank.
-        owners: by rank, the position of the source whose rows count.
+        first: none of them stands before it.
+        last: of them.
+        bytes: that their rows take in memory, or nearly so.
     """
 
-    job_ids: pa.Array
-    owners: Int64s
-
-    @classmethod
-    def of(cls, jobs: Sequence[pa.Table]) -> JobOrder:
-        """Put jobs in order: by creation, undated ones last, then by id.
-
-        Args:
-            jobs: tables of ORDER_SCHEMA, no job twice.
-        """
-        table = pa.concat_tables([ORDER_SCHEMA.empty_table(), *jobs])
-        table = table.sort_by([("created_at", "ascending"), ("job_id", "ascending")])
-        return cls(
-            job_ids=table["job_id"].combine_chunks(),
-            owners=table["source"].to_numpy().astype(np.int64),
-        )
-
-    def __len__(self) -> int:
-        return len(self.job_ids)
+    first: Place
+    last: Place
+    bytes: int
 
 
-def merge_rows(name: str, sources: Sequence[Source], order: JobOrder) -> Iterator[Ranked]:
-    """Merge a table's rows of a month.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """Rows of jobs that no other source has.
+
+    Attributes:
+        marks: of all its jobs in order, at least one.
+        read: gives the rows.
+    """
+
+    marks: tuple[Mark, ...]
+    read: Read
+
+    @property
+    def first(self) -> Place:
+        """No job stands before it."""
+        return self.marks[0].first
+
+    @property
+    def last(self) -> Place:
+        """The last job."""
+        return self.marks[-1].last
+
+
+def bounds_of(sources: Sequence[Source], window_bytes: int | None = None) -> list[Place]:
+    """Return places at which to stop, so that about so many bytes lie between them; the last one is the end.
+
+    Jobs are taken to be spread evenly over the time that a mark covers.
 
     Args:
-        name: of the table.
-        sources: at most a few dozen, see `limit_sources`.
-        order: of the jobs; `owners` are positions in `sources`.
+        sources: that are to be merged.
+        window_bytes: WINDOW_BYTES where it is None.
+    """
+    most = WINDOW_BYTES if window_bytes is None else window_bytes
+    bounds: list[Place] = []
+    pending = rate = 0.0
+    at = 0
+    for place, change, weight in sorted(step for source in sources for mark in source.marks for step in _steps(mark)):
+        while rate > 0 and pending + rate * (place[0] - at) >= most:
+            at += max(1, math.ceil((most - pending) / rate))
+            bounds.append((at, ""))
+            pending = 0
+        pending += max(rate, 0) * (place[0] - at) + weight
+        rate += change
+        at = place[0]
+        if pending >= most:
+            bounds.append(place)
+            pending = 0
+    if sources:
+        bounds.append(max(source.last for source in sources))
+    return bounds
+
+
+def _steps(mark: Mark) -> Iterator[tuple[Place, float, int]]:
+    """Yield places with by how much the bytes in a microsecond change there, and bytes that lie in that very place."""
+    (first, _), (last, _) = mark.first, mark.last
+    if last in {first, UNDATED}:
+        yield mark.last, 0.0, mark.bytes
+    else:
+        rate = mark.bytes / (last - first)
+        yield (first, ""), rate, 0
+        yield (last, ""), -rate, 0
+
+
+def windows(sources: Sequence[Source], bounds: Sequence[Place], names: Sequence[str] = ALL_TABLES) -> Iterator[Stretch]:
+    """Merge sources.
+
+    Args:
+        sources: whose jobs all differ.
+        bounds: places in order, the last one at the end of the sources or behind it.
+        names: of the tables, sync_jobs among them.
 
     Yields:
-        Chunks in the order of the dataset.
+        For each bound the jobs up to it; none where there are none.
+
+    Raises:
+        OutputError: a file cannot be read, or its rows are not in order.
     """
-    rows = max(_LEAST_CHUNK_ROWS, _CHUNK_ROWS // max(len(sources), 1))
-    feeds = [_Feed(name, source(name, rows), order, position) for position, source in enumerate(sources)]
-    while True:
-        for feed in feeds:
-            feed.fill()
-        feeds = [feed for feed in feeds if feed.ranks.size]
-        if not feeds:
-            return
-        # Rows of a job come from one source only, so everything up to the least end that may go on is complete.
-        limit = min((int(feed.ranks[-1]) for feed in feeds if not feed.ended), default=len(order))
-        yield _in_order([part for feed in feeds if (part := feed.take(limit))[1].size])
+    waiting = sorted(sources, key=lambda source: source.first, reverse=True)
+    feeds: list[_Feed] = []
+    for bound in bounds:
+        while waiting and waiting[-1].first <= bound:
+            feeds.append(_Feed(waiting.pop().read(names)))
+        window = merged([part for feed in feeds for part in feed.take_through(bound)])
+        feeds = [feed for feed in feeds if not feed.ended]
+        if window is not None:
+            yield window
+        del window  # its memory is needed for the next one
 
 
 class _Feed:
-    """The rows that one source owns, a chunk ahead."""
+    """What is read of one source, a stretch ahead."""
 
-    def __init__(self, name: str, chunks: Iterator[pa.Table], order: JobOrder, position: int) -> None:
-        self._chunks = chunks
-        self._own = np.flatnonzero(order.owners == position)
-        self._ids = order.job_ids.take(pa.array(self._own))
-        self._rows = arrow_schema(name).empty_table()
-        self._name = name
-        self._last = 0
-        self.ranks: Int64s = np.empty(0, np.int64)
+    def __init__(self, stretches: Iterator[Stretch]) -> None:
+        self._stretches = stretches
+        self._rest: Stretch | None = None
+        self._last: Place | None = None
         self.ended = False
 
-    def fill(self) -> None:
-        """Read on where nothing is left in hand."""
-        while not self.ended and not self.ranks.size:
-            chunk = next(self._chunks, None)
-            if chunk is None:
+    def take_through(self, bound: Place) -> Iterator[Stretch]:
+        while True:
+            rest = self._rest or next(self._stretches, None)
+            if rest is None:
                 self.ended = True
                 return
-            places = pc.fill_null(pc.index_in(chunk["job_id"], value_set=self._ids), -1).to_numpy()
-            owned = places >= 0
-            self._rows = chunk if owned.all() else chunk.filter(pa.array(owned))
-            self.ranks = self._own[places[owned]]
-            if np.any(np.diff(self.ranks, prepend=self._last) < 0):
-                msg = f"{self._name}: rows are not in the order of the dataset; see `etl verify`"
-                raise OutputError(msg)
-            self._last = int(self.ranks[-1]) if self.ranks.size else self._last
-
-    def take(self, limit: int) -> Ranked:
-        """Take the rows of all jobs up to a rank, that one included."""
-        cut = int(np.searchsorted(self.ranks, limit, side="right"))
-        part = self._rows.slice(0, cut), self.ranks[:cut]
-        self._rows, self.ranks = self._rows.slice(cut), self.ranks[cut:]
-        return part
+            if self._rest is None:
+                if self._last is not None and rest.place(0) < self._last:
+                    raise OutputError(out_of_order(JOBS))
+                self._last = rest.place(len(rest) - 1)
+            count = rest.count_through(bound)
+            if count:
+                yield rest.cut(0, count)
+            self._rest = rest.cut(count, len(rest)) if count < len(rest) else None
+            if self._rest is not None:
+                return
 
 
-def _in_order(parts: Sequence[Ranked]) -> Ranked:
-    if len(parts) == 1:
-        return parts[0]
-    rows = pa.concat_tables([part[0] for part in parts])
-    ranks = np.concatenate([part[1] for part in parts])
-    order = np.argsort(ranks, kind="stable")
-    return rows.take(pa.array(order)), ranks[order]
-
-
-class RankWindows:
-    """Cuts a stream of ranked rows where a rank ends."""
-
-    def __init__(self, name: str, stream: Iterator[Ranked]) -> None:
-        self._stream = stream
-        self._rows = arrow_schema(name).empty_table()
-        self._ranks: Int64s = np.empty(0, np.int64)
-        self._ended = False
-
-    def take_through(self, rank: int) -> Ranked:
-        """Take all rows that are left of the jobs up to a rank, that one included."""
-        tables, ranks = [self._rows], [self._ranks]
-        while not self._ended and not (ranks[-1].size and ranks[-1][-1] > rank):
-            following = next(self._stream, None)
-            if following is None:
-                self._ended = True
-            else:
-                tables.append(following[0])
-                ranks.append(following[1])
-        rows, all_ranks = pa.concat_tables(tables), np.concatenate(ranks)
-        cut = int(np.searchsorted(all_ranks, rank, side="right"))
-        self._rows, self._ranks = rows.slice(cut), all_ranks[cut:]
-        return rows.slice(0, cut), all_ranks[:cut]
-
-
-def file_source(paths: dict[str, list[Path]]) -> Source:
-    """Return a source that reads sorted files one after the other; `paths` by table."""
-
-    def read(name: str, rows: int) -> Iterator[pa.Table]:
-        for path in paths.get(name, ()):
-            yield from read_chunks(path, name, rows=rows)
-
-    return read
+def overlap(sources: Sequence[Source]) -> int:
+    """Return how many sources there are at most at one place."""
+    steps = sorted([(source.first, -1) for source in sources] + [(source.last, 1) for source in sources])
+    most = now = 0
+    for _, step in steps:
+        now -= step
+        most = max(most, now)
+    return most
 
 
 def limit_sources(
-    storage: Storage, scratch: Path, sources: Sequence[Source], order: JobOrder, most: int = MAX_SOURCES
-) -> tuple[list[Source], JobOrder]:
-    """Merge groups of sources into files until few enough are left.
+    storage: Storage,
+    scratch: Path,
+    sources: Sequence[Source],
+    most: int = MAX_SOURCES,
+    names: Sequence[str] = ALL_TABLES,
+) -> list[Source]:
+    """Merge groups of sources into files until few enough lie side by side.
 
     Args:
         storage: of the dataset.
         scratch: a folder that is removed afterwards.
         sources: any number.
-        order: of the jobs.
-        most: how many may be left, at least 2.
+        most: how many may lie side by side, at least 2.
+        names: of the tables that will be read, sync_jobs among them.
 
-    Returns:
-        At most `most` sources, and the order with them as owners.
+    Raises:
+        OutputError: a file cannot be read or written.
     """
     current = list(sources)
-    while len(current) > most:
-        merged: list[Source] = []
-        for first in range(0, len(current), most):
-            group = current[first : first + most]
-            inside = (order.owners >= first) & (order.owners < first + len(group))
-            part = JobOrder(job_ids=order.job_ids, owners=np.where(inside, order.owners - first, -1))
-            merged.append(_merge_to_files(storage, scratch, group, part))
-        current, order = merged, JobOrder(job_ids=order.job_ids, owners=order.owners // most)
-    return current, order
+    while overlap(current) > most:
+        current.sort(key=lambda source: source.first)
+        groups = [current[first : first + most] for first in range(0, len(current), most)]
+        current = [_merge_to_files(storage, scratch, group, names) for group in groups]
+    return current
 
 
-def _merge_to_files(storage: Storage, scratch: Path, sources: Sequence[Source], order: JobOrder) -> Source:
-    folder = new_scratch(storage, scratch)
-    paths: dict[str, list[Path]] = {}
-    for table in TABLES:
-        path = folder / f"{table.name}.{FORMAT}"
-        with ParquetFile(storage, path, arrow_schema(table.name), private=True) as file:
-            for rows, _ in merge_rows(table.name, sources, order):
-                file.write(rows)
-            file.close()
-        paths[table.name] = [path]
-    return file_source(paths)
+def _merge_to_files(storage: Storage, scratch: Path, sources: Sequence[Source], names: Sequence[str]) -> Source:
+    folder = _new_scratch(storage, scratch)
+    stretches = (part for window in windows(sources, bounds_of(sources), names) for part in small_stretches(window))
+    written = write_stretches(storage, folder, stretches)
+    return file_source(folder, written.stretches)
 
 
-def new_scratch(storage: Storage, scratch: Path) -> Path:
+def small_stretches(stretch: Stretch) -> Iterator[Stretch]:
+    """Cut a stretch into small ones."""
+    upto = np.cumsum(stretch.job_bytes())
+    first = 0
+    while first < len(stretch):
+        before = upto[first - 1] if first else 0
+        fitting = int(np.searchsorted(upto, before + STRETCH_BYTES, side="right"))
+        last = min(max(fitting, first + 1), first + STRETCH_JOBS, len(stretch))
+        yield stretch.cut(first, last)
+        first = last
+
+
+def file_source(folder: Path, stretches: Sequence[StretchEntry]) -> Source:
+    """Return a source of stretches on disk, at least one."""
+    return Source(
+        marks=tuple(Mark(first=entry.first.place, last=entry.last.place, bytes=entry.bytes) for entry in stretches),
+        read=lambda names: read_stretches(folder, stretches, names),
+    )
+
+
+def _new_scratch(storage: Storage, scratch: Path) -> Path:
     """Make a folder below `scratch` that nobody has used."""
     storage.make_folder(scratch, private=True)
     folder = scratch / f"{sum(1 for _ in scratch.iterdir())}{TMP}"

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 FORMAT = "parquet"
 
-ROW_GROUP_ROWS = 65_536
-_ROW_GROUP_BYTES = 64 << 20  # rows with long cursors end a row group earlier
+ROW_GROUP_ROWS = 32_768
+_ROW_GROUP_BYTES = 32 << 20  # rows with long cursors end a row group earlier
 _CHUNK_BYTES = 16 << 20
 
 
@@ -76,13 +76,17 @@ class ParquetFile:
         written = self._file.written
         return WrittenTable(rows=self.rows, bytes=written.bytes, sha256=written.sha256)
 
+    def abandon(self) -> None:
+        """Leave the file unfinished; no more than a closed file's end where `close` was called."""
+        self._file.abandon()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.abandon()  # no more than a closed file's end where `close` was called
+        self.abandon()
 
 
 def read_chunks(

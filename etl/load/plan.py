@@ -158,9 +158,9 @@ class PublishPlan:
         for position, batch in enumerate(self.batches):
             if batch.manifest.run_id == self.run_id:
                 continue
-            for chunk in batch.chunks("sync_jobs", ("job_id",)):
+            for chunk in batch.jobs(("job_id",)):
                 ids = chunk["job_id"].to_pylist()
-                for job_id, place in zip(ids, self.staged.places_of(ids), strict=True):
+                for job_id, place in zip(ids, self.staged.places_of(chunk["job_id"]), strict=True):
                     if self.staged.batch[place] == position:
                         yield job_id, Fate(int(self.staged.fates[place]))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,21 +11,22 @@ import pyarrow.compute as pc
 from etl.load.compare import differing_jobs
 from etl.load.index import micros
 from etl.load.layout import TMP
-from etl.load.merge import MAX_SOURCES, JobOrder, limit_sources
-from etl.load.parquet import read_chunks
+from etl.load.merge import ALL_TABLES, MAX_SOURCES, limit_sources
 from etl.load.plan import Base, Patches, PublishPlan, Terms, reasons_to_publish
 from etl.load.sources import batch_source, snapshot_source
 from etl.load.staged import Fate, StagedJobs
+from etl.load.stretch import JOBS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from etl.load.keys import Int64s
+    from etl.load.keys import Bools, Int64s
+    from etl.load.merge import Source
     from etl.load.staging import Batch
     from etl.load.storage import Storage
 
-_COLUMNS = ("job_id", "created_at", "fetched_at", "not_found_at")
+_COLUMNS = ("job_id", "created_at", "fetched_at", "not_found_at", "created_month")
 
 
 def make_plan(
@@ -60,29 +60,12 @@ def make_plan(
         terms=terms,
         batches=ordered,
         staged=staged,
-        loaded_rows=staged.loaded_rows(ordered),
+        loaded_rows=staged.rows_of(ordered, staged.loaded()),
         replaced=replaced,
         patches=Patches.of(planner.patches),
         touched=frozenset({staged.months[code] for code in codes} | planner.patched_months),
         reasons=reasons_to_publish(base.snapshot, terms),
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Pairs:
-    """Jobs of one month that are both published and staged; one element each a job.
-
-    Attributes:
-        job_ids: of the jobs.
-        created: by the published row.
-        fetched: by the published row.
-        places: in the staged jobs.
-    """
-
-    job_ids: pa.ChunkedArray
-    created: Int64s
-    fetched: Int64s
-    places: Int64s
 
 
 class _Planner:
@@ -99,12 +82,7 @@ class _Planner:
     def compare(self) -> None:
         """Fill in the fates of all staged jobs, and the patches."""
         missing = self._missing()
-        index = self._base.index
-        pairs = index.keys.find(self.staged.keys)
-        gone = index.lookup(list(missing))
-        codes = {*index.month_codes[pairs[pairs >= 0]].tolist(), *index.month_codes[gone[gone >= 0]].tolist()}
-        for code in sorted(codes):
-            self._compare_month(code, missing)
+        self._decide(missing)
         loaded = (fate is not None and fate.is_loaded for fate in self.staged.fates_of(list(missing)))
         self.patches.update(
             {job_id: missing[job_id] for job_id, is_loaded in zip(missing, loaded, strict=True) if is_loaded}
@@ -127,75 +105,82 @@ class _Planner:
                     missing[job_id] = time
         return missing
 
-    def _compare_month(self, code: int, missing: dict[str, datetime]) -> None:
-        month = self._base.index.months[code]
-        ids = pa.array(list(missing), pa.string())
-        pairs: list[_Pairs] = []
-        gone: list[pa.Table] = []
-        for chunk in self._published(month):
-            places = self.staged.places_of(chunk["job_id"].to_pylist())
-            both = places >= 0
-            rows = chunk.filter(pa.array(both))
-            pairs.append(
-                _Pairs(
-                    job_ids=rows["job_id"],
-                    created=micros(rows["created_at"]),
-                    fetched=micros(rows["fetched_at"]),
-                    places=places[both],
-                )
-            )
-            gone.append(chunk.filter(pc.and_(pc.is_in(chunk["job_id"], ids), pc.is_null(chunk["not_found_at"]))))
-        self._decide(code, month, _joined(pairs))
-        for rows in gone:
-            self._patch(month, rows, missing)
-
-    def _published(self, month: str | None) -> Iterator[pa.Table]:
-        snapshot = self._base.snapshot
-        for path in snapshot.month_files("sync_jobs", month) if snapshot else []:
-            yield from read_chunks(path, "sync_jobs", columns=_COLUMNS)
-
-    def _decide(self, code: int, month: str | None, pairs: _Pairs) -> None:
-        staged = self.staged
-        places = pairs.places
-        older = staged.fetched[places] < pairs.fetched
-        moved = (staged.month_codes[places] != code) | (staged.created[places] != pairs.created)
-        staged.fates[places] = np.where(older, Fate.OLDER, Fate.CHANGED)
-        alike = np.flatnonzero(~older & ~moved)
-        if not alike.size:
+    def _decide(self, missing: dict[str, datetime]) -> None:
+        """Decide about staged jobs that are published, and about published ones that the cluster does not have."""
+        index, snapshot = self._base.index, self._base.snapshot
+        pairs = index.keys.find(self.staged.keys)
+        gone = index.lookup(list(missing))
+        codes = np.unique(np.concatenate([index.month_codes[pairs[pairs >= 0]], index.month_codes[gone[gone >= 0]]]))
+        if snapshot is None or not codes.size:
             return
-        ids = pairs.job_ids.take(pa.array(alike)).combine_chunks()
-        sortable = pa.table({"created": pairs.created[alike], "job_id": ids})
-        order = pc.sort_indices(sortable, sort_keys=[("created", "ascending"), ("job_id", "ascending")]).to_numpy()
-        ranked = places[alike][order]
-        numbers, owners = np.unique(staged.batch[ranked], return_inverse=True)
-        job_order = JobOrder(job_ids=ids.take(pa.array(order)), owners=owners.astype(np.int64))
-        sources = [batch_source(self._batches[number], month) for number in numbers]
-        sources, job_order = limit_sources(self._storage, self._scratch, sources, job_order, self._max_sources)
-        differs = differing_jobs(snapshot_source(self._base.snapshot, month), sources, job_order)
-        staged.fates[ranked] = np.where(differs, Fate.CHANGED, Fate.UNCHANGED)
+        months = [index.months[code] for code in codes]
+        ids = pa.array(list(missing), pa.string())
+        doubtful = np.zeros(len(self.staged), dtype=np.bool_)
+        unheard: list[pa.Table] = []
 
-    def _patch(self, month: str | None, rows: pa.Table, missing: dict[str, datetime]) -> None:
+        def look(chunk: pa.Table) -> Bools:
+            places = self.staged.places_of(chunk["job_id"])
+            both = places >= 0
+            alike = self._decide_by_time(chunk.filter(pa.array(both)), places[both])
+            doubtful[places[both][alike]] = True
+            unheard.append(chunk.filter(pc.and_(pc.is_in(chunk["job_id"], ids), pc.is_null(chunk["not_found_at"]))))
+            both[both] = alike
+            return both
+
+        self._compare_rows(snapshot_source(snapshot, months, look, _COLUMNS), doubtful, (JOBS,))
+        # What has changed mostly shows in sync_jobs: the rows of other tables, which are many more, are spared then.
+        if doubtful.any():
+
+            def is_doubtful(chunk: pa.Table) -> Bools:
+                places = self.staged.places_of(chunk["job_id"])
+                mask: Bools = (places >= 0) & doubtful[places]
+                return mask
+
+            months = [index.months[code] for code in np.unique(self.staged.month_codes[doubtful])]
+            self._compare_rows(snapshot_source(snapshot, months, is_doubtful), doubtful, ALL_TABLES[1:])
+        self.staged.fates[doubtful] = Fate.UNCHANGED
+        for rows in unheard:
+            self._patch(rows, missing)
+
+    def _decide_by_time(self, rows: pa.Table, places: Int64s) -> Bools:
+        """Decide about jobs by times alone; return which ones are left, as their rows must be compared.
+
+        Args:
+            rows: published ones.
+            places: of these jobs among the staged ones.
+        """
+        staged = self.staged
+        older = staged.fetched[places] < micros(rows["fetched_at"])
+        moved = staged.created[places] != micros(rows["created_at"])
+        staged.fates[places] = np.where(older, Fate.OLDER, Fate.CHANGED)
+        open_: Bools = ~older & ~moved
+        return open_
+
+    def _compare_rows(self, before: Source | None, doubtful: Bools, names: Sequence[str]) -> None:
+        """Compare the rows of staged jobs that may be unchanged; those that differ are not doubtful any more.
+
+        Args:
+            before: the published rows of these jobs.
+            doubtful: for each staged job; changed here.
+            names: of the tables.
+        """
+        if before is None:
+            return
+        masks = self.staged.rows_of(self._batches, doubtful)
+        sources = [batch_source(batch, mask) for batch, mask in zip(self._batches, masks, strict=True)]
+        kept = [source for source in sources if source is not None]
+        read = names if JOBS in names else (JOBS, *names)
+        few = limit_sources(self._storage, self._scratch, kept, self._max_sources, read)
+        for ids, differs in differing_jobs(before, few, names):
+            doubtful[self.staged.places_of(ids.filter(pa.array(differs)))] = False
+
+    def _patch(self, rows: pa.Table, missing: dict[str, datetime]) -> None:
         """Note jobs that are published as if the cluster had them, and stay published, but are missing there."""
         ids = rows["job_id"].to_pylist()
-        for job_id, fetched_at, fate in zip(
-            ids, rows["fetched_at"].to_pylist(), self.staged.fates_of(ids), strict=True
+        months = rows["created_month"].to_pylist()
+        for job_id, month, fetched_at, fate in zip(
+            ids, months, rows["fetched_at"].to_pylist(), self.staged.fates_of(ids), strict=True
         ):
             if missing[job_id] >= fetched_at and not (fate is not None and fate.is_loaded):
                 self.patches[job_id] = missing[job_id]
                 self.patched_months.add(month)
-
-
-def _joined(pairs: list[_Pairs]) -> _Pairs:
-    if not pairs:
-        return _Pairs(
-            job_ids=pa.chunked_array([], pa.string()),
-            created=np.empty(0, np.int64),
-            fetched=np.empty(0, np.int64),
-            places=np.empty(0, np.int64),
-        )
-    return _Pairs(
-        job_ids=pa.chunked_array([chunk for pair in pairs for chunk in pair.job_ids.chunks], pa.string()),
-        created=np.concatenate([pair.created for pair in pairs]),
-        fetched=np.concatenate([pair.fetched for pair in pairs]),
-        places=np.concatenate([pair.places for pair in pairs]),
-    )

@@ -1,32 +1,162 @@
-"""Where the rows of one month come from: a snapshot, or a batch."""
+"""Where rows come from: a snapshot, or a batch."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeAlias
 
-from etl.load.merge import Source, file_source
-from etl.schema.tables import TABLES
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl.errors import OutputError
+from etl.load.merge import Mark, Source
+from etl.load.parquet import read_chunks
+from etl.load.stretch import JOBS, Stretch, creation, no_rows, one_batch, out_of_order
+from etl.load.stretch_files import read_stretches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    import pyarrow as pa
-
+    from etl.load.keys import Bools
     from etl.load.reader import Snapshot
     from etl.load.staging import Batch
+    from etl.load.stretch import Place
+
+Wanted: TypeAlias = Callable[[pa.Table], "Bools"]
+"""Takes rows of sync_jobs, in order, and tells which of these jobs are wanted."""
+
+SNAPSHOT_JOBS = 1_024
+"""Jobs of a snapshot that are read at once."""
+
+_PLACE = ("job_id", "created_at")
+_CHUNK_ROWS = 16_384
+_IN_MEMORY = 10  # bytes in memory to one in a file, or somewhat less
+_LEAST_JOB_BYTES = 2_048
 
 
-def snapshot_source(snapshot: Snapshot | None, month: str | None) -> Source:
-    """Return a source of a snapshot's rows of one month; of none where there is no snapshot."""
-    if snapshot is None:
-        return file_source({})
-    return file_source({table.name: snapshot.month_files(table.name, month) for table in TABLES})
+def batch_source(batch: Batch, wanted: Bools) -> Source | None:
+    """Return a source of some jobs of a batch; None where there are none.
+
+    Args:
+        batch: of one run.
+        wanted: for each row of its sync_jobs.
+    """
+    stretches = batch.manifest.stretches
+    firsts = np.cumsum([0, *(entry.jobs for entry in stretches)])
+    kept = [int(np.count_nonzero(wanted[firsts[n] : firsts[n + 1]])) for n in range(len(stretches))]
+    marks = tuple(
+        Mark(first=entry.first.place, last=entry.last.place, bytes=entry.bytes * count // entry.jobs)
+        for entry, count in zip(stretches, kept, strict=True)
+        if count
+    )
+    if not marks:
+        return None
+    return Source(
+        marks=marks,
+        read=lambda names: read_stretches(batch.folder, stretches, names, wanted),
+    )
 
 
-def batch_source(batch: Batch, month: str | None) -> Source:
-    """Return a source of a batch's rows of one month."""
+def snapshot_source(
+    snapshot: Snapshot, months: Sequence[str | None], wanted: Wanted, columns: Sequence[str] = _PLACE
+) -> Source | None:
+    """Return a source of some jobs of a snapshot; None where there are none.
 
-    def read(name: str, rows: int) -> Iterator[pa.Table]:
-        return batch.month_chunks(name, month, rows)
+    Args:
+        snapshot: that is read.
+        months: whose jobs are looked at.
+        wanted: is asked about each of these jobs, here and now.
+        columns: that it looks at, job_id and created_at among them.
 
-    return read
+    Raises:
+        OutputError: a file cannot be read.
+    """
+    ordered = sorted(months, key=lambda month: (month is None, month or ""))
+    masks: list[Bools] = []
+    marks: list[Mark] = []
+    for month in ordered:
+        job_bytes = _job_bytes(snapshot, month)
+        for path in snapshot.month_files(JOBS, month):
+            for chunk in read_chunks(path, JOBS, columns=columns):
+                mask = wanted(chunk)
+                masks.append(mask)
+                at = np.flatnonzero(mask)
+                if not at.size:
+                    continue
+                places = _places(chunk, [int(at[0]), *at[SNAPSHOT_JOBS - 1 :: SNAPSHOT_JOBS].tolist(), int(at[-1])])
+                size = min(SNAPSHOT_JOBS, at.size) * job_bytes
+                marks += [Mark(first=first, last=last, bytes=size) for first, last in pairwise(places)]
+    if not marks:
+        return None
+    mask = np.concatenate(masks)
+    return Source(marks=tuple(marks), read=lambda names: _read_months(snapshot, ordered, names, mask))
+
+
+def _places(chunk: pa.Table, rows: Sequence[int]) -> list[Place]:
+    picked = chunk.select(_PLACE).take(pa.array(rows))
+    return list(zip(creation(picked["created_at"]).tolist(), picked["job_id"].to_pylist(), strict=True))
+
+
+def _job_bytes(snapshot: Snapshot, month: str | None) -> int:
+    """Guess the bytes in memory of a job with all its rows."""
+    entries = [entry for name in snapshot.manifest.tables for entry in snapshot.entries(name) if entry.month == month]
+    jobs = sum(entry.rows for entry in entries if entry.path.startswith(f"{JOBS}/"))
+    return max(_LEAST_JOB_BYTES, sum(entry.bytes for entry in entries) * _IN_MEMORY // max(jobs, 1))
+
+
+def _read_months(
+    snapshot: Snapshot, months: Sequence[str | None], names: Sequence[str], wanted: Bools
+) -> Iterator[Stretch]:
+    first = 0
+    for month in months:
+        children = {name: _Rows(name, _month_rows(snapshot, name, month)) for name in names if name != JOBS}
+        for jobs in _month_rows(snapshot, JOBS, month):
+            mask = wanted[first : first + jobs.num_rows]
+            first += jobs.num_rows
+            ids = jobs.column("job_id")
+            rows = {JOBS: jobs} | {name: child.take(ids) for name, child in children.items()}
+            if mask.any():
+                yield Stretch.of(rows).pick(mask)
+        for child in children.values():
+            child.check_ended()
+
+
+def _month_rows(snapshot: Snapshot, name: str, month: str | None) -> Iterator[pa.RecordBatch]:
+    for path in snapshot.month_files(name, month):
+        for chunk in read_chunks(path, name, rows=SNAPSHOT_JOBS if name == JOBS else _CHUNK_ROWS):
+            yield one_batch(chunk)
+
+
+class _Rows:
+    """The rows of a table of one month, of which those of some jobs are taken after the other."""
+
+    def __init__(self, name: str, chunks: Iterator[pa.RecordBatch]) -> None:
+        self._name = name
+        self._chunks = chunks
+        self._rest: pa.RecordBatch | None = None
+
+    def take(self, ids: pa.Array) -> pa.RecordBatch:
+        """Take the rows of the next jobs."""
+        parts: list[pa.RecordBatch] = []
+        while (rest := self._next()) is not None:
+            strange = np.flatnonzero(~pc.is_in(rest.column("job_id"), value_set=ids).to_numpy(zero_copy_only=False))
+            count = int(strange[0]) if strange.size else rest.num_rows
+            parts.append(rest.slice(0, count))
+            self._rest = rest.slice(count)
+            if strange.size:
+                break
+        return pa.concat_batches(parts) if parts else no_rows(self._name)
+
+    def check_ended(self) -> None:
+        """Check that no row is left: it would belong to no job, or stand out of order."""
+        if self._next() is not None:
+            raise OutputError(out_of_order(self._name))
+
+    def _next(self) -> pa.RecordBatch | None:
+        while self._rest is None or not self._rest.num_rows:
+            self._rest = next(self._chunks, None)
+            if self._rest is None:
+                return None
+        return self._rest

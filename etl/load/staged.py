@@ -18,6 +18,8 @@ from etl.load.keys import Bools, Int32s, Int64s, Keys
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow as pa
+
     from etl.load.staging import Batch
 
 _COLUMNS = ("job_id", "fetched_at", "created_at", "created_month")
@@ -87,9 +89,9 @@ class StagedJobs:
         end = 0
         for position, batch in enumerate(batches):
             first = end
-            for chunk in batch.chunks("sync_jobs", _COLUMNS):
+            for chunk in batch.jobs(_COLUMNS):
                 start, end = end, end + chunk.num_rows
-                keys = Keys.of(chunk["job_id"].to_pylist())
+                keys = Keys.of(chunk["job_id"])
                 high[start:end], low[start:end] = keys.high, keys.low
                 number[start:end] = position
                 row[start:end] = np.arange(start - first, end - first)
@@ -112,7 +114,7 @@ class StagedJobs:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def places_of(self, ids: Sequence[str]) -> Int64s:
+    def places_of(self, ids: Sequence[str] | pa.ChunkedArray) -> Int64s:
         """Return the position of each id, -1 for ids that are not staged."""
         return self.keys.find(Keys.of(ids))
 
@@ -129,21 +131,14 @@ class StagedJobs:
         mask: Bools = (self.fates == Fate.NEW) | (self.fates == Fate.CHANGED)
         return mask
 
-    def loaded_rows(self, batches: Sequence[Batch]) -> tuple[Bools, ...]:
-        """Tell for each row of each batch's sync_jobs whether it is published.
+    def rows_of(self, batches: Sequence[Batch], jobs: Bools) -> tuple[Bools, ...]:
+        """Tell for each row of each batch's sync_jobs whether it is that of one of some jobs, and counts.
 
         Args:
             batches: those that this was read from.
+            jobs: one element a job.
         """
-        order = np.argsort(self.batch, kind="stable")
-        ends = np.searchsorted(self.batch[order], np.arange(len(batches)), side="right")
-        loaded = self.loaded()
-        masks: list[Bools] = []
-        first = 0
-        for batch, end in zip(batches, ends, strict=True):
-            own = order[first:end]
-            mask = np.zeros(batch.manifest.jobs, dtype=np.bool_)
-            mask[self.row[own[loaded[own]]]] = True
-            masks.append(mask)
-            first = int(end)
-        return tuple(masks)
+        firsts = np.cumsum([0, *(batch.manifest.jobs for batch in batches)])
+        mask = np.zeros(firsts[-1], dtype=np.bool_)
+        mask[firsts[self.batch[jobs]] + self.row[jobs]] = True
+        return tuple(np.split(mask, firsts[1:-1])) if batches else ()

@@ -10,8 +10,10 @@ import pyarrow.compute as pc
 
 from etl.errors import OutputError
 from etl.load.layout import BATCH_MANIFEST, TMP, is_batch_number, is_run_id, removed
-from etl.load.manifest import BatchManifest, MonthPart, Origin, StagedTable, encode, read_manifest
-from etl.load.parquet import FORMAT, ParquetFile, read_chunks
+from etl.load.manifest import BatchManifest, Origin, StagedTable, encode, read_manifest
+from etl.load.merge import small_stretches
+from etl.load.stretch import JOBS, Stretch, one_batch
+from etl.load.stretch_files import read_stretches, stretches_path, write_stretches
 from etl.schema.arrow import SCHEMA_VERSION, arrow_schema
 from etl.schema.tables import TABLES
 
@@ -62,44 +64,25 @@ class Batch:
         """`<run_id>/<n>`."""
         return self.manifest.batch_id
 
-    def months(self) -> tuple[MonthPart, ...]:
-        """Return the months of its jobs."""
-        return self._months("sync_jobs")
-
-    def chunks(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Read a table in bounded chunks; none where it has no rows.
+    def jobs(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Read columns of sync_jobs, of all jobs at once, for a batch is small; none where there is no job.
 
         Raises:
             OutputError: the file cannot be read.
         """
-        if name in self.manifest.tables:
-            yield from read_chunks(self._path(name), name, columns=columns)
-
-    def month_chunks(
-        self, name: str, month: str | None, rows: int, columns: Sequence[str] | None = None
-    ) -> Iterator[pa.Table]:
-        """Read one month of a table in chunks of at most `rows` rows.
-
-        Raises:
-            OutputError: the file cannot be read.
-        """
-        for part in self._months(name):
-            if part.month == month:
-                yield from read_chunks(self._path(name), name, columns=columns, row_groups=part.row_groups, rows=rows)
+        parts = [
+            part.tables[JOBS].select(columns) for part in read_stretches(self.folder, self.manifest.stretches, (JOBS,))
+        ]
+        if parts:
+            yield pa.concat_tables(parts).combine_chunks()
 
     def whole(self) -> bool:
         """Tell whether its files are there in the sizes that the manifest names."""
         return all(
-            self._path(name).is_file() and self._path(name).stat().st_size == table.bytes
+            path.is_file() and path.stat().st_size == table.bytes
             for name, table in self.manifest.tables.items()
+            for path in [stretches_path(self.folder, name)]
         )
-
-    def _months(self, name: str) -> tuple[MonthPart, ...]:
-        table = self.manifest.tables.get(name)
-        return table.months if table else ()
-
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.{FORMAT}"
 
 
 def stage(storage: Storage, run_id: str, provenance: Provenance, batch: StagedBatch) -> StagedSummary:
@@ -121,19 +104,23 @@ def stage(storage: Storage, run_id: str, provenance: Provenance, batch: StagedBa
     if folder.exists():  # a worker died in this batch, and it is done again
         storage.remove_tree(folder)
     storage.make_folder(folder, private=True)
-    jobs = _ordered_jobs(batch.tables.get("sync_jobs", arrow_schema("sync_jobs").empty_table()))
-    tables: dict[str, StagedTable] = {}
-    for table in TABLES:
-        rows = batch.tables.get(table.name)
-        if rows is not None and rows.num_rows:
-            path = folder / f"{table.name}.{FORMAT}"
-            tables[table.name] = _write(storage, path, table, _sorted(table, rows, jobs))
+    jobs = _ordered_jobs(batch.tables.get(JOBS, arrow_schema(JOBS).empty_table()))
+    whole = Stretch.of(
+        {
+            table.name: one_batch(
+                _sorted(table, batch.tables.get(table.name, arrow_schema(table.name).empty_table()), jobs)
+            )
+            for table in TABLES
+        }
+    )
+    stretches = write_stretches(storage, folder, small_stretches(whole))
     manifest = BatchManifest(
         run_id=run_id,
         number=batch.number,
         origin=Origin.of(provenance, SCHEMA_VERSION),
         jobs=len(jobs),
-        tables=tables,
+        tables={name: StagedTable(rows=stretches.rows[name], bytes=size) for name, size in stretches.bytes.items()},
+        stretches=stretches.stretches,
         not_found=dict(batch.not_found),
     )
     written = storage.write_file(folder / BATCH_MANIFEST, encode(manifest), private=True)
@@ -143,8 +130,8 @@ def stage(storage: Storage, run_id: str, provenance: Provenance, batch: StagedBa
         number=batch.number,
         jobs=len(jobs),
         not_found=len(batch.not_found),
-        rows={name: table.rows for name, table in tables.items()},
-        bytes=written.bytes + sum(table.bytes for table in tables.values()),
+        rows=stretches.rows,
+        bytes=written.bytes + sum(stretches.bytes.values()),
     )
 
 
@@ -254,9 +241,9 @@ def _read_batch(folder: Path) -> Batch | None:
 
 
 def _ordered_jobs(jobs: pa.Table) -> pa.Table:
-    """Return ids and months of jobs in the order of the rows: by month, undated ones last, then creation, then id."""
-    names = ("created_month", "created_at", "job_id")
-    ordered = jobs.select(names).sort_by([(name, "ascending") for name in names]).combine_chunks()
+    """Return ids and months of jobs in the order of the rows: by creation, undated ones last, then by id."""
+    keys = [("created_at", "ascending"), ("job_id", "ascending")]
+    ordered = jobs.select(["created_month", "created_at", "job_id"]).sort_by(keys).combine_chunks()
     if pc.count_distinct(ordered["job_id"]).as_py() != len(ordered):
         msg = "sync_jobs: a job stands twice in one batch"
         raise ValueError(msg)
@@ -286,20 +273,3 @@ def sort_rows(table: Table, rows: pa.Table, ranks: pa.Array | pa.ChunkedArray) -
     keys = [name for name in table.key if name != "job_id"]
     sortable = pa.table({"rank": ranks, **{f"key {name}": rows[name] for name in keys}})
     return rows.take(pc.sort_indices(sortable, sort_keys=[(name, "ascending") for name in sortable.column_names]))
-
-
-def _write(storage: Storage, path: Path, table: Table, rows: pa.Table) -> StagedTable:
-    """Write sorted rows with row groups that end where a month ends."""
-    months = rows["created_month"].combine_chunks()
-    runs = pc.run_end_encode(months)
-    ends = runs.run_ends.to_pylist()
-    parts: list[MonthPart] = []
-    with ParquetFile(storage, path, arrow_schema(table.name), private=True) as file:
-        for month, start, end in zip(runs.values.to_pylist(), [0, *ends[:-1]], ends, strict=True):
-            first_group = file.row_groups
-            file.write(rows.slice(start, end - start))
-            file.end_row_group()
-            groups = tuple(range(first_group, file.row_groups))
-            parts.append(MonthPart(month=month, rows=end - start, first_row=start, row_groups=groups))
-        written = file.close()
-    return StagedTable(rows=written.rows, bytes=written.bytes, months=tuple(parts))

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from etl.errors import UsageError
-from etl.load.build import Limits, RewriteRows, SnapshotOptions
+from etl.load.build import Limits, SnapshotOptions
 from etl.load.index import INDEX_COLUMNS, JobIndex, build_index, published_index
 from etl.load.lock import DatasetLock
 from etl.load.manifest import Origin, RunManifest, RunState, SnapshotManifest
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
+    from etl.load.rewrite import RewriteRows
     from etl.load.storage import Storage
     from etl.model import Provenance
 
@@ -212,5 +213,5 @@ class Writer:
 
 
 def _adopted_index(batches: Sequence[Batch], settle: timedelta) -> JobIndex:
-    chunks = (chunk for batch in batches for chunk in batch.chunks("sync_jobs", INDEX_COLUMNS))
+    chunks = (chunk for batch in batches for chunk in batch.jobs(INDEX_COLUMNS))
     return build_index(chunks, sum(batch.manifest.jobs for batch in batches), settle)

@@ -1,25 +1,27 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.errors import OutputError
 from etl.load.compare import differing_jobs, same_values
 from etl.load.keys import Keys
-from etl.load.merge import ORDER_SCHEMA, JobOrder, RankWindows, merge_rows
+from etl.load.merge import ALL_TABLES, Mark, Source, bounds_of, small_stretches, windows
+from etl.load.storage import Storage
+from etl.load.stretch import UNDATED, Stretch, one_batch
+from etl.load.stretch_files import read_stretches, write_stretches
 from etl.schema.arrow import arrow_schema
 from tests.load.conftest import Job, at, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from etl.load.merge import Source
 
 
 @st.composite
@@ -37,69 +39,100 @@ def place(job: Job) -> tuple[object, bytes]:
     return job.created_at, job.id.encode()
 
 
-def source_of(jobs: Sequence[Job], chunk_rows: int) -> Source:
-    tables = tables_of(sorted(jobs, key=place))
-
-    def read(name: str, rows: int) -> Iterator[pa.Table]:
-        assert rows > 0
-        for first in range(0, tables[name].num_rows, chunk_rows):
-            yield tables[name].slice(first, chunk_rows)
-
-    return read
+def stretches_of(jobs: Sequence[Job], size: int) -> list[Stretch]:
+    ordered = sorted(jobs, key=place)
+    groups = [tables_of(ordered[first : first + size]) for first in range(0, len(ordered), size)]
+    return [Stretch.of({name: one_batch(rows) for name, rows in tables.items()}) for tables in groups]
 
 
-def order_of(sources: Sequence[Sequence[Job]]) -> JobOrder:
-    rows = [
-        {"job_id": job.id, "created_at": job.created_at, "source": number}
-        for number, jobs in enumerate(sources)
-        for job in jobs
-    ]
-    return JobOrder.of([pa.Table.from_pylist(rows, schema=ORDER_SCHEMA)])
+def source_of(jobs: Sequence[Job], size: int) -> Source | None:
+    """A source that reads so many jobs at once."""
+    stretches = stretches_of(jobs, size)
+
+    def read(names: Sequence[str]) -> Iterator[Stretch]:
+        assert "sync_jobs" in names
+        return iter(stretches)
+
+    if not stretches:
+        return None
+    marks = tuple(
+        Mark(first=part.place(0), last=part.place(len(part) - 1), bytes=int(part.job_bytes().sum()))
+        for part in stretches
+    )
+    return Source(marks=marks, read=read)
 
 
-@given(jobs_of_sources(), st.integers(1, 4), st.booleans())
-def test_merged_streams_equal_one_plain_sort(sources: list[list[Job]], chunk_rows: int, strangers: bool) -> None:  # noqa: FBT001
-    stale = [Job(id="stale", rules=2)] if strangers else []
-    read = [source_of([*jobs, *stale], chunk_rows) for jobs in sources]
+def sources_of(sources: Sequence[Sequence[Job]], size: int) -> list[Source]:
+    return [source for jobs in sources if (source := source_of(jobs, size)) is not None]
+
+
+@settings(max_examples=30)
+@given(jobs_of_sources(), st.integers(1, 4), st.sampled_from([1, 2_000, 1 << 20]))
+def test_merged_streams_equal_one_plain_sort(sources: list[list[Job]], size: int, window_bytes: int) -> None:
+    read = sources_of(sources, size)
     naive = tables_of(sorted((job for jobs in sources for job in jobs), key=place))
-    order = order_of(sources)
+    merged = list(windows(read, bounds_of(read, window_bytes)))
     for name in ("sync_jobs", "filtering_rules"):
-        merged = list(merge_rows(name, read, order))
-        assert pa.concat_tables([arrow_schema(name).empty_table(), *(rows for rows, _ in merged)]).equals(naive[name])
-        for rows, ranks in merged:
-            assert order.job_ids.take(pa.array(ranks)).equals(rows["job_id"].combine_chunks())
+        rows = [part.tables[name] for part in merged]
+        assert pa.concat_tables([arrow_schema(name).empty_table(), *rows]).equals(naive[name])
+    for part in merged:
+        assert part.parts["filtering_rules"].counts.sum() == part.tables["filtering_rules"].num_rows
+        assert part.job_ids.equals(part.tables["sync_jobs"]["job_id"].combine_chunks())
 
 
-@given(jobs_of_sources(), st.integers(1, 4), st.integers(1, 5))
-def test_windows_cut_only_where_a_job_ends(sources: list[list[Job]], chunk_rows: int, size: int) -> None:
-    order = order_of(sources)
-    stream = merge_rows("filtering_rules", [source_of(jobs, chunk_rows) for jobs in sources], order)
-    windows = RankWindows("filtering_rules", stream)
-    seen = 0
-    for last in range(size - 1, len(order) + size, size):
-        rows, ranks = windows.take_through(last)
-        assert all(last - size < rank <= last for rank in ranks)
-        seen += rows.num_rows
-    assert seen == sum(job.rules for jobs in sources for job in jobs)
+@settings(max_examples=30)
+@given(jobs_of_sources(), st.integers(1, 4))
+def test_a_window_is_no_more_than_its_bytes_and_a_stretch_of_each_source(sources: list[list[Job]], size: int) -> None:
+    read = sources_of(sources, size)
+    largest = max((mark.bytes for source in read for mark in source.marks), default=0)
+    for window in windows(read, bounds_of(read, 1_000)):
+        assert window.job_bytes().sum() <= 1_000 + (len(read) + 1) * largest
 
 
-@given(jobs_of_sources(), st.integers(1, 4), st.integers(1, 5), st.data())
-def test_exactly_the_jobs_with_other_rows_differ(
-    sources: list[list[Job]], chunk_rows: int, window: int, data: st.DataObject
-) -> None:
-    order = order_of(sources)
+@settings(max_examples=30)
+@given(jobs_of_sources(), st.integers(1, 4), st.data())
+def test_exactly_the_jobs_with_other_rows_differ(sources: list[list[Job]], size: int, data: st.DataObject) -> None:
     before = [job for jobs in sources for job in jobs]
     changed = {job.id for job in before if data.draw(st.booleans())}
     then = [
-        Job(id=job.id, created_at=job.created_at, rules=job.rules + 1, fetched_at=job.fetched_at)
+        replace(job, rules=job.rules + 1)
         if job.id in changed
-        else Job(id=job.id, created_at=job.created_at, rules=job.rules, fetched_at=job.fetched_at + timedelta(days=1))
+        else replace(job, fetched_at=job.fetched_at + timedelta(days=1))
         for job in before
     ]
     after = [[job for job in then if job.id in {own.id for own in jobs}] for jobs in sources]
-    read = [source_of(jobs, chunk_rows) for jobs in after]
-    differs = differing_jobs(source_of(before, chunk_rows), read, order, window)
-    assert {order.job_ids[rank].as_py() for rank in np.flatnonzero(differs)} == changed
+    found = set()
+    if (old := source_of(before, size)) is not None:
+        for ids, differs in differing_jobs(old, sources_of(after, size)):
+            found |= set(ids.filter(pa.array(differs)).to_pylist())
+    assert found == changed
+
+
+@given(jobs_of_sources(), st.integers(0, 12))
+def test_a_stretch_is_cut_after_the_jobs_up_to_a_place(sources: list[list[Job]], number: int) -> None:
+    jobs = sorted((job for jobs in sources for job in jobs), key=place)
+    for stretch in stretches_of(jobs, 20):
+        at_job = min(number, len(jobs) - 1)
+        assert stretch.count_through(stretch.place(at_job)) == at_job + 1
+        assert stretch.count_through((stretch.place(at_job)[0], "")) <= at_job
+        assert stretch.count_through((UNDATED, "")) == len(jobs)
+
+
+@settings(max_examples=30)
+@given(jobs_of_sources(), st.data())
+def test_what_is_on_disk_for_a_while_is_read_as_it_was_written(
+    tmp_path_factory: pytest.TempPathFactory, sources: list[list[Job]], data: st.DataObject
+) -> None:
+    storage = Storage(tmp_path_factory.mktemp("stretches"))
+    jobs = [job for jobs in sources for job in jobs]
+    wanted = np.array([data.draw(st.booleans()) for _ in jobs], dtype=np.bool_)
+    stretches = [part for whole in stretches_of(jobs, 20) for part in small_stretches(whole)]
+    written = write_stretches(storage, storage.layout.root, stretches)
+    read = list(read_stretches(storage.layout.root, written.stretches, ALL_TABLES, wanted))
+    kept = [job for job, is_wanted in zip(sorted(jobs, key=place), wanted, strict=True) if is_wanted]
+    for name, rows in tables_of(kept).items():
+        parts = [part.tables[name] for part in read]
+        assert pa.concat_tables([arrow_schema(name).empty_table(), *parts]).equals(rows)
 
 
 VALUES = {
@@ -130,11 +163,26 @@ def test_a_list_that_grew_does_not_shift_the_rows_after_it() -> None:
     assert same_values(old, new).tolist() == [False, True, False]
 
 
-def test_rows_out_of_order_stop_the_merge_instead_of_being_lost() -> None:
-    jobs = [Job(id="a", created_at=at(1)), Job(id="b", created_at=at(2))]
-    backwards = tables_of(reversed(jobs))
+@pytest.mark.parametrize("name", ["sync_jobs", "filtering_rules"])
+def test_rows_out_of_order_stop_the_merge_instead_of_being_lost(name: str) -> None:
+    jobs = [Job(id="a", created_at=at(1), rules=1), Job(id="b", created_at=at(2), rules=1)]
+    tables = tables_of(jobs) | {name: tables_of(reversed(jobs))[name]}
+    with pytest.raises(OutputError, match=f"{name}: rows are not in the order of the dataset"):
+        Stretch.of({name: one_batch(rows) for name, rows in tables.items()})
+
+
+def test_stretches_out_of_order_stop_the_merge_instead_of_being_lost() -> None:
+    first, last = stretches_of([Job(id="a", created_at=at(1)), Job(id="b", created_at=at(1))], 1)
+    marks = (Mark(first=first.place(0), last=last.place(0), bytes=1),)
+    source = Source(marks=marks, read=lambda _: iter([last, first]))
     with pytest.raises(OutputError, match="sync_jobs: rows are not in the order of the dataset"):
-        list(merge_rows("sync_jobs", [lambda name, _: iter([backwards[name]])], order_of([jobs])))
+        list(windows([source], bounds_of([source])))
+
+
+def test_rows_of_another_job_stop_the_merge() -> None:
+    tables = tables_of([Job(id="a")]) | {"filtering_rules": tables_of([Job(id="b", rules=1)])["filtering_rules"]}
+    with pytest.raises(OutputError, match="filtering_rules: rows are not in the order of the dataset"):
+        Stretch.of({name: one_batch(rows) for name, rows in tables.items()})
 
 
 @given(st.lists(st.text(max_size=3), unique=True), st.lists(st.text(max_size=3)))
@@ -153,3 +201,26 @@ def test_keys_that_share_their_first_half_are_told_apart() -> None:
     wanted = Keys(high=np.array([5, 5, 5, 9, 1], np.uint64), low=np.array([9, 3, 2, 9, 0], np.uint64))
     assert keys.find(wanted).tolist() == [3, 2, -1, -1, 0]
     assert keys.last_of_each().tolist() == [True, True, True, True]
+
+
+@given(st.lists(st.text(max_size=9)))
+def test_an_id_has_one_key_in_whatever_form_and_company_it_comes(ids: list[str]) -> None:
+    together = Keys.of(ids)
+    for other in (
+        Keys.of(pa.array(ids, pa.string())),
+        Keys.of(pa.chunked_array([pa.array(["", *ids, "x"], pa.string()).slice(1, len(ids))])),
+    ):
+        assert (together.high.tolist(), together.low.tolist()) == (other.high.tolist(), other.low.tolist())
+    alone = [Keys.of([job_id]) for job_id in ids]
+    assert [int(key.high[0]) for key in alone] == together.high.tolist()
+    assert len(set(zip(together.high.tolist(), together.low.tolist(), strict=True))) == len(set(ids))
+
+
+def test_ids_that_differ_in_zeros_at_their_end_have_keys_of_their_own() -> None:
+    ids = ["", "\0", "\0\0", "\0" * 4, "\0" * 5, "a", "a\0", "a" + "\0" * 3, "a" + "\0" * 4, "a" * 600]
+    keys = Keys.of(ids)
+    assert len(set(keys.high.tolist())) == len(set(keys.low.tolist())) == len(ids)
+
+
+def test_an_id_that_no_text_can_hold_has_a_key() -> None:
+    assert len(Keys.of(["\udc80", "a"])) == 2

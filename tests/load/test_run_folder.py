@@ -195,13 +195,12 @@ def test_a_batch_is_staged_by_month_and_only_rows_make_files(root: Path) -> None
     folder = root / "_staging" / "20261124T035000Z-000001" / "3.tmp"
     assert sorted(path.name for path in folder.iterdir()) == [
         "_batch.json",
-        "connectors.parquet",
-        "field_issues.parquet",
-        "sync_jobs.parquet",
+        "connectors.arrows",
+        "field_issues.arrows",
+        "sync_jobs.arrows",
     ]
-    with pq.ParquetFile(folder / "sync_jobs.parquet") as file:
-        months = [file.read_row_group(group)["created_month"].to_pylist() for group in range(3)]
-    assert months == [["2026-10"], ["2026-11"], [None]]
+    with pa.ipc.open_stream(folder / "sync_jobs.arrows") as stream:
+        assert stream.read_all()["created_month"].to_pylist() == ["2026-10", "2026-11", None]
 
 
 def test_an_output_folder_that_cannot_be_made_is_exit_74(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from etl.errors import OutputError, UsageError
-from etl.load.build import Limits
+from etl.load import sources
 from etl.load.layout import Layout
 from etl.load.manifest import SnapshotManifest, encode
 from etl.load.plan import Reason
@@ -63,8 +63,9 @@ STRICTER = {
 
 @pytest.mark.parametrize("reason", STRICTER)
 def test_stricter_rules_redact_all_rows_again_and_remove_older_snapshots(
-    storage: TracedStorage, root: Path, reason: Reason
+    storage: TracedStorage, root: Path, reason: Reason, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sources, "SNAPSHOT_JOBS", 2)
     before, after = STRICTER[reason]
     first = Run(storage, provenance=before).publish([*JOBS, UNDATED])
     new = Job(id="new", fetched_at=NOW + HOUR)
@@ -81,7 +82,6 @@ def test_stricter_rules_redact_all_rows_again_and_remove_older_snapshots(
         now=NOW + HOUR,
         provenance=after,
         publishing={"rewrite_rows": rewrite},
-        opening={"limits": Limits(rewrite_jobs=2)},
     )
     closing = run.publish([new, changed])
     assert run.plan is not None

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from etl.load import merge
 from etl.load.build import Limits
 from etl.load.manifest import RunState
 from etl.load.staged import Fate
@@ -202,9 +203,30 @@ def test_the_rows_of_very_many_sources_and_small_files_come_out_in_order(storage
     assert_tidy(root)
 
 
-def test_more_than_64_batches_in_one_month_are_merged_in_rounds(storage: TracedStorage, root: Path) -> None:
-    jobs = [Job(id=f"{n:03}", created_at=at(28 - n % 28), rules=1) for n in range(70)]
-    Run(storage).publish(*[[job] for job in jobs])
+def test_more_than_128_batches_side_by_side_are_merged_in_rounds(storage: TracedStorage, root: Path) -> None:
+    days = [at(1), at(28)]  # so that all batches lie side by side
+    batches = [[Job(id=f"{n:03} {day.day}", created_at=day, rules=1) for day in days] for n in range(130)]
+    jobs = [job for batch in batches for job in batch]
+    Run(storage).publish(*batches)
     assert contents(root) == expected(jobs)
     assert any("merge.tmp" in str(path) for _, path, _ in storage.trace)
     assert_tidy(root)
+
+
+def test_any_number_of_batches_that_follow_each_other_is_merged_at_once(storage: TracedStorage, root: Path) -> None:
+    jobs = [Job(id=f"{n:03}", created_at=at(1 + n // 24, n % 24), rules=1) for n in range(130)]
+    Run(storage).publish(*[[job] for job in jobs])
+    assert contents(root) == expected(jobs)
+    assert not any("merge.tmp" in str(path) for _, path, _ in storage.trace)
+
+
+def test_jobs_of_one_moment_are_in_the_order_of_their_ids_wherever_they_are_cut(
+    storage: TracedStorage, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merge, "STRETCH_JOBS", 3)
+    monkeypatch.setattr(merge, "WINDOW_BYTES", 1)
+    jobs = [Job(id=f"{n:02}", created_at=None if n % 2 else at(), rules=n % 3) for n in range(40)]
+    Run(storage).publish(jobs[:7], jobs[7:20], jobs[20:])
+    changed = [later(job, rules=5) for job in jobs[::5]]
+    Run(storage, now=NOW + HOUR).publish(changed)
+    assert contents(root) == expected([*changed, *(job for n, job in enumerate(jobs) if n % 5)])
