@@ -114,7 +114,7 @@ class Configuration:
         return Masker(withheld.secrets.union(*(read.secrets for read in self._reads)))
 
 
-NO_CONFIGURATION: Final = Configuration()
+NO_CONFIGURATION: Final = Configuration(clean=b"null")
 UNFIT_CONFIGURATION: Final = Configuration()
 """Stands for a configuration with which the document takes the tolerant path."""
 

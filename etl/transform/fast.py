@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -9,11 +10,15 @@ from msgspec import UNSET
 
 from etl.schema.tables import CONNECTORS, SYNC_JOBS, TABLES
 from etl.transform.configurations import NO_CONFIGURATION, UNFIT_CONFIGURATION, Configuration, Configurations
-from etl.transform.form import CONNECTOR_MEMBERS, CONNECTOR_PARTS, JOB_MEMBERS, JOB_PARTS, Fitted
+from etl.transform.form import CONNECTOR_MEMBERS, CONNECTOR_PARTS, JOB_MEMBERS, JOB_PARTS, Fitted, fitted
 from etl.transform.part import UNFIT, Part
 from etl.transform.parts import Parts
+from etl.transform.scalars import Scalars
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from etl.model import Document
     from etl.transform.rows import Row
 
 _CONFIGURATION = CONNECTOR_MEMBERS.index("configuration")
@@ -37,6 +42,7 @@ _OF_CONNECTOR = [
 ]
 PART_PATHS: Final = tuple(path for _, path in (*_OF_JOB, *_OF_CONNECTOR))
 """The paths of parts in a document, but for the configuration."""
+CONFIGURATION_PATH: Final = ("connector", CONNECTOR_MEMBERS[_CONFIGURATION])
 BELOW: Final = tuple(
     (table.name, number)
     for table in TABLES
@@ -64,6 +70,20 @@ class Became(NamedTuple):
     masked: int
 
 
+class Fit(NamedTuple):
+    """A document that took the fast path.
+
+    Attributes:
+        number: among those that fit, from 0; that of its row in their `Scalars`.
+        pieces: as it was cut.
+        became: what its parts became.
+    """
+
+    number: int
+    pieces: Fitted
+    became: Became
+
+
 class FastPath:
     """Reads documents that fit, and remembers what their parts became.
 
@@ -75,10 +95,28 @@ class FastPath:
         self._configurations = Configurations(exposed)
         self._parts = Parts(exposed)
 
-    def read(self, fitted: Fitted) -> Became | None:
+    def read_all(self, documents: Sequence[Document]) -> tuple[Scalars, list[Fit | None]]:
+        """Read documents.
+
+        Returns:
+            The cells of those that fit; and for each document what became of it, None where it has to take the
+            tolerant path.
+        """
+        pieces = [fitted(document.raw, document.id) for document in documents]
+        scalars = Scalars([piece for piece in pieces if piece is not None])
+        numbers = itertools.count()
+        fits: list[Fit | None] = []
+        for piece in pieces:
+            became = None
+            if piece is not None and (number := next(numbers)) not in scalars.unfit:
+                became = self.read(piece)
+            fits.append(None if piece is None or became is None else Fit(number, piece, became))
+        return scalars, fits
+
+    def read(self, piece: Fitted) -> Became | None:
         """Return what the parts of a document became; None where it has to take the tolerant path."""
         configuration = NO_CONFIGURATION
-        member = fitted.connector[_CONFIGURATION]
+        member = piece.connector[_CONFIGURATION]
         if member is not UNSET and (raw := bytes(member)) != _NULL:
             configuration = self._configurations.of(raw)
             if configuration is UNFIT_CONFIGURATION:
@@ -87,7 +125,7 @@ class FastPath:
         first: tuple[Row, ...] = ()
         last: tuple[Row, ...] = ()
         masked = configuration.masked
-        for members, places in ((fitted.job, _OF_JOB), (fitted.connector, _OF_CONNECTOR)):
+        for members, places in ((piece.job, _OF_JOB), (piece.connector, _OF_CONNECTOR)):
             for place, path in places:
                 member = members[place]
                 if member is UNSET or (raw := bytes(member)) == _NULL:
@@ -101,7 +139,7 @@ class FastPath:
                 if part.issues:
                     first, last = (first, (*last, *part.issues)) if path in _LAST else ((*first, *part.issues), last)
         issues = (*first, *configuration.issues, *last)
-        if issues and fitted.aliased:
+        if issues and piece.aliased:
             return None  # their JSON Pointers tell where the document has them
         return Became(configuration, parts, issues, masked)
 

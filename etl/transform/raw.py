@@ -14,15 +14,22 @@ import msgspec
 import pyarrow as pa
 
 from etl.jsontext import JsonValue, decode_noting, encode_exactly, is_unpaired
+from etl.transform.fast import CONFIGURATION_PATH, PART_PATHS, fast_path
 from etl.transform.redact import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
     from etl.model import Document
+    from etl.transform.fast import Became
 
 _CODEC = "zstd"
+
+
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_WRITE = msgspec.json.Encoder().encode
+_NULL = msgspec.Raw(b"null")
 
 
 def raw_line(document: Document, exposed: frozenset[str] = frozenset()) -> bytes:
@@ -35,11 +42,42 @@ def raw_line(document: Document, exposed: frozenset[str] = frozenset()) -> bytes
     Raises:
         NotJsonError: it is no JSON, so that it cannot be redacted.
     """
-    value, _ = decode_noting(document.raw)
-    clean = redact(value, exposed).document
-    fetched_at = document.fetched_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    job_id = _own_id(value) if document.id is None else document.id
-    return msgspec.json.encode({"id": job_id, "fetched_at": fetched_at, "document": msgspec.Raw(encode_exactly(clean))})
+    (line,) = _lines([document], exposed)
+    return line
+
+
+def _lines(documents: Sequence[Document], exposed: frozenset[str]) -> Iterator[bytes]:
+    """Yield the lines of documents; of those that fit with the parts that the transformation has redacted before."""
+    _, fits = fast_path(exposed).read_all(documents)
+    for document, fit in zip(documents, fits, strict=True):
+        job_id: str | None
+        if fit is not None and not fit.pieces.aliased:
+            job_id, clean = fit.pieces.id, _with_clean_parts(document.raw, fit.became)
+        else:
+            value, _ = decode_noting(document.raw)
+            job_id = _own_id(value) if document.id is None else document.id
+            clean = encode_exactly(redact(value, exposed).document)
+        fetched_at = document.fetched_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        yield _WRITE({"id": job_id, "fetched_at": fetched_at, "document": msgspec.Raw(clean)})
+
+
+def _with_clean_parts(raw: bytes, became: Became) -> bytes:
+    """Return a document that fits with its parts as they may be kept, everything in its place.
+
+    Args:
+        raw: a document with no repeated key, whose connector's members all stand in `connector`.
+        became: what its parts became.
+    """
+    job = _MEMBERS(raw)
+    connector = _MEMBERS(job["connector"]) if job.get("connector", _NULL) != _NULL else {}
+    parts = zip(PART_PATHS, (part.clean for part in became.parts), strict=True)
+    for path, content in ((CONFIGURATION_PATH, became.configuration.clean), *parts):
+        members = job if len(path) == 1 else connector
+        if path[-1] in members:
+            members[path[-1]] = msgspec.Raw(content)
+    if connector:
+        job["connector"] = msgspec.Raw(_WRITE(connector))
+    return _WRITE(job)
 
 
 def _own_id(value: JsonValue) -> str | None:
@@ -121,6 +159,6 @@ def raw_frame(documents: Sequence[Document], exposed: frozenset[str]) -> bytes:
         return b""
     memory = _Memory()
     with RawArchive(memory) as archive:
-        for document in documents:
-            archive.write(raw_line(document, exposed))
+        for line in _lines(documents, exposed):
+            archive.write(line)
     return bytes(memory.content)

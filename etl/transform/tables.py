@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 from etl.jsontext import NotJsonError, decode_noting, is_unpaired
 from etl.transform.collector import collector_paused
 from etl.transform.fast import FastPath, fast_path
-from etl.transform.form import fitted
 from etl.transform.gather import Gathering
 from etl.transform.redact import redact
 from etl.transform.rows import job_rows
@@ -84,23 +82,18 @@ def transform_tolerantly(documents: Iterable[Document], exposed: frozenset[str] 
 
 
 def _transform(documents: Sequence[Document], exposed: frozenset[str], fast: FastPath | None) -> Transformed:
-    pieces = [None if fast is None else fitted(document.raw, document.id) for document in documents]
-    scalars = Scalars([piece for piece in pieces if piece is not None])
+    scalars, fits = (Scalars([]), [None] * len(documents)) if fast is None else fast.read_all(documents)
     gathering = Gathering(scalars)
     refused: list[Refused] = []
     refused_fields: set[str] = set()
     fetched: list[int] = []
     redacted = masked = 0
-    numbers = itertools.count()
-    for position, (document, piece) in enumerate(zip(documents, pieces, strict=True)):
-        became = None
-        if piece is not None and fast is not None and (number := next(numbers)) not in scalars.unfit:
-            became = fast.read(piece)
-        if piece is not None and became is not None:
-            gathering.add_fast(number, piece.id, became)
-            redacted += became.configuration.redacted
-            masked += became.masked
-            refused_fields |= became.configuration.refused
+    for position, (document, fit) in enumerate(zip(documents, fits, strict=True)):
+        if fit is not None:
+            gathering.add_fast(fit.number, fit.pieces.id, fit.became)
+            redacted += fit.became.configuration.redacted
+            masked += fit.became.masked
+            refused_fields |= fit.became.configuration.refused
         else:
             try:
                 value, repeated = decode_noting(document.raw)
