@@ -20,6 +20,7 @@ COMMANDS = {
     "replay": "Publish saved documents, without a network.",
     "export": "Write hand-over files: one file a table, from the published dataset.",
     "inspect": "Show what a dataset holds, or what lies between two states of it.",
+    "report": "Write one HTML page about the sync history.",
     "verify": "Check a dataset: files, keys, references, counts.",
     "doctor": "Check address, certificate, credentials, privileges, version, clock and output, and say what to do.",
     "schema": "Print the data dictionary.",
@@ -63,6 +64,7 @@ def cli() -> None:
       etl demo                        needs no cluster; leaves tables in ./output
       export ELASTICSEARCH_URL=https://es.example.org:9200
       export ELASTICSEARCH_API_KEY=...
+      etl doctor                      would a run work? What to do where not
       etl run jobs.txt                one sync job id a line
       etl run --all                   every sync job on the cluster
 

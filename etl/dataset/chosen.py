@@ -61,6 +61,10 @@ class ChosenJobs:
         """Return the months that jobs were created in, in order; None, that of undated jobs, comes last."""
         return sorted(self._snapshot.months(), key=lambda month: (month is None, month or ""))
 
+    def months_undated_first(self) -> list[str | None]:
+        """Return the months in the order in which a later job counts as newer: undated jobs are older than all."""
+        return sorted(self._snapshot.months(), key=lambda month: month or "")
+
     def chunks(
         self, name: str, month: str | None, columns: Sequence[str] | None = None
     ) -> Iterator[tuple[pa.Table, int]]:
