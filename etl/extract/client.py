@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from importlib import metadata
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
@@ -93,16 +93,16 @@ class Client:
             prepared.prepare_body(body, None)
         adapter = self._adapter()
         timeout = self._timeouts(expires_at)
-        answer: requests.Response | None = None
+        answer: Any = None
         try:
             with answers_by(expires_at):
                 answer = adapter.send(
                     prepared, stream=True, timeout=timeout, verify=self._verify, proxies=self.connection.proxies
                 )
-            return Response(status=answer.status_code, headers=answer.headers, body=self._body(answer))
+            return Response(status=answer.status, headers=answer.headers, body=self._body(answer))
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Not chained: the library's texts may show the URL of a proxy with its password.
-            raise translated(error, host=self._host, status=None if answer is None else answer.status_code) from None
+            raise translated(error, host=self._host, status=None if answer is None else answer.status) from None
 
     def mask(self, text: str) -> str:
         """Mask in a text the credentials, and what looks like a secret."""
@@ -144,22 +144,26 @@ class Client:
             raise NoAnswerError(msg)
         return min(connection.connect_timeout_s, left), min(connection.read_timeout_s, left)
 
-    def _body(self, answer: requests.Response) -> bytes:
+    def _body(self, answer: urllib3.BaseHTTPResponse) -> bytes:
         """Read the body, decoded, piece by piece, so that what unpacks to gigabytes ends at the limit."""
         limit = self.connection.max_response_bytes
-        if answer.headers.get("Content-Encoding", "").strip().lower() not in _ENCODINGS:
+        encoding = answer.headers.get("Content-Encoding", "").strip().lower()
+        if encoding not in _ENCODINGS:
             answer.close()
             msg = f"{self._host}: the answer is packed in a way that was not asked for"
-            raise NoAnswerError(msg, answer.status_code)
+            raise NoAnswerError(msg, answer.status)
+        if not encoding and 0 <= (getattr(answer, "length_remaining", None) or -1) <= min(limit, _CHUNK_BYTES):
+            whole: bytes = answer.read()  # no longer than it says: a small one costs one read, not two
+            return whole
         pieces: list[bytes] = []
         size = 0
-        while piece := answer.raw.read(_CHUNK_BYTES, decode_content=True):
+        while piece := answer.read(_CHUNK_BYTES, decode_content=True):
             pieces.append(piece)
             size += len(piece)
             if size > limit:
                 answer.close()
                 msg = f"{self._host}: the answer is larger than {limit} bytes"
-                raise TooLargeError(msg, answer.status_code)
+                raise TooLargeError(msg, answer.status)
         return b"".join(pieces)
 
 

@@ -14,7 +14,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
-from requests.models import Response
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
@@ -138,11 +137,6 @@ class HostAdapter(HTTPAdapter):
         url = request.url or ""
         return super().request_url(request, proxies) if proxies else url[len(self._origin) :]
 
-    def build_response(self, req: PreparedRequest, resp: Any) -> Response:  # noqa: ANN401  # as in requests
-        """Return what the client reads of an answer: its status, its headers, and its body as it comes."""
-        response = Response()
-        response.status_code = resp.status
-        response.headers = resp.headers
-        response.raw = resp
-        response.request = req
-        return response
+    def build_response(self, req: PreparedRequest, resp: Any) -> Any:  # noqa: ANN401, ARG002  # as in requests
+        """Return the answer of urllib3 itself, which has all that the client reads, its body as it comes."""
+        return resp

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, Self
 
@@ -70,7 +70,9 @@ class Fetcher:
         self._unanswered = 0
         self._closed = threading.Event()
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="fetch")
+        self._concurrency = concurrency
+        self._todo: SimpleQueue[_Wanted | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
 
     def fetch(self, ids: Iterable[RequestedId], *, stop: Event) -> Iterator[Answer]:
         """Yield exactly one answer for each id, as they come.
@@ -83,29 +85,31 @@ class Fetcher:
             ids: taken one by one, as there is room for them.
             stop: ends the fetching when it is set.
         """
-        done: SimpleQueue[Future[Answer]] = SimpleQueue()
-        under_way: set[Future[Answer]] = set()
+        taking = _Taking(stop=stop)
+        under_way = 0
         try:
             for requested in ids:
                 cause = self._halted(stop)
                 if cause is not None:
                     yield self._not_attempted(requested.id, cause)
                     continue
-                if len(under_way) >= self._window:
-                    yield self._next(done, under_way)
-                future = self._pool.submit(self._ask, requested.id, stop)
-                under_way.add(future)
-                future.add_done_callback(done.put)
-            while under_way:
-                yield self._next(done, under_way)
+                if under_way >= self._window:
+                    yield self._next(taking)
+                    under_way -= 1
+                self._give(_Wanted(job_id=requested.id, taking=taking))
+                under_way += 1
+            for _ in range(under_way):
+                yield self._next(taking)
         finally:
-            for future in under_way:  # where the caller takes no more answers
-                future.cancel()
+            taking.is_over = True  # where the caller takes no more answers
 
     def close(self) -> None:
         """End the threads; ids under way finish their current request."""
         self._closed.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for _ in self._threads:
+            self._todo.put(None)
+        for thread in self._threads:
+            thread.join()
 
     def __enter__(self) -> Self:
         return self
@@ -115,10 +119,28 @@ class Fetcher:
     ) -> None:
         self.close()
 
-    def _next(self, done: SimpleQueue[Future[Answer]], under_way: set[Future[Answer]]) -> Answer:
-        future = done.get()
-        under_way.discard(future)
-        answer = future.result()
+    def _give(self, wanted: _Wanted) -> None:
+        """Give an id to the threads, of which there are as many as there were ids, up to the concurrency."""
+        self._todo.put(wanted)
+        if len(self._threads) < self._concurrency:
+            thread = threading.Thread(target=self._serve, name=f"fetch-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self) -> None:
+        while (wanted := self._todo.get()) is not None:
+            taking = wanted.taking
+            if taking.is_over:
+                continue
+            try:
+                taking.done.put(self._ask(wanted.job_id, taking.stop))
+            except BaseException as defect:  # noqa: BLE001 - raised where answers are taken
+                taking.done.put(defect)
+
+    def _next(self, taking: _Taking) -> Answer:
+        answer = taking.done.get()
+        if isinstance(answer, BaseException):
+            raise answer
         self._watch_for_outage(answer)
         return answer
 
@@ -212,6 +234,34 @@ class Fetcher:
     def _not_attempted(self, job_id: str, cause: str) -> Answer:
         reason = one_line(f"{NOT_ATTEMPTED}{cause}", self._client.mask)
         return Answer(id=job_id, kind=AnswerKind.FAILED, reason=reason, fetched_at=self._world.now())
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class _Taking:
+    """One taking of answers.
+
+    Attributes:
+        stop: ends it.
+        done: answers, and what a defect raised in their place.
+        is_over: whether nobody takes more of them.
+    """
+
+    stop: Event
+    done: SimpleQueue[Answer | BaseException] = field(default_factory=SimpleQueue)
+    is_over: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Wanted:
+    """An id for the threads.
+
+    Attributes:
+        job_id: to be asked for.
+        taking: where its answer goes.
+    """
+
+    job_id: str
+    taking: _Taking
 
 
 class _Turn:

@@ -10,6 +10,7 @@ import socket
 import ssl
 import time
 import tracemalloc
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote
 
@@ -307,7 +308,8 @@ def test_timeouts_are_those_of_the_connection_and_end_with_the_deadline(
     client = connect("http://es.invalid", connect_timeout_s=1.5, read_timeout_s=2.5)
     mock = requests_mock.Adapter()
     mock.register_uri("GET", "http://es.invalid/_connector/_sync_job/a", json=job("a"))
-    monkeypatch.setattr(client, "_adapter", lambda: mock)
+    adapter = SimpleNamespace(send=lambda *given, **more: mock.send(*given, **more).raw)
+    monkeypatch.setattr(client, "_adapter", lambda: adapter)
 
     assert json.loads(client.get_job("a").body) == job("a")
     client.get_job("a", expires_at=time.monotonic() + 2)
