@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 import re
 import unicodedata
 from functools import cached_property
+from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -106,6 +106,9 @@ class Masker:
         return value
 
 
+_PERCENT = [quote(bytes([byte]), safe="") for byte in range(256)]
+
+
 def _pattern(spelling: str) -> str:
     escaped = re.escape(spelling)
     return escaped if len(spelling) >= _ANYWHERE_FROM else rf"(?<!\w){escaped}(?!\w)"
@@ -120,7 +123,7 @@ def _spellings(secret: str) -> set[str]:
         forms.add(encoded.hex())
         if _PLAIN.fullmatch(plain):
             continue  # nothing in it is ever quoted or escaped
-        percent = quote(encoded, safe="")
+        percent = "".join([_PERCENT[byte] for byte in encoded])
         forms |= {percent, percent.replace("%2F", "/"), percent.replace("%20", "+")}
         if not plain.isprintable() or not plain.isascii() or not _UNQUOTED.fullmatch(plain):
             forms |= _quoted(plain, encoded)
@@ -133,9 +136,9 @@ _UNQUOTED = re.compile(r"[^\"'\\/&<>]+")
 def _quoted(plain: str, encoded: bytes) -> set[str]:
     """Return how a text with quotes, slashes, angle brackets or other scripts is written."""
     forms = {unicodedata.normalize("NFC", plain), unicodedata.normalize("NFD", plain)}
-    for ascii_only in (True, False):
-        escaped = json.dumps(plain, ensure_ascii=ascii_only)[1:-1]
-        forms |= {escaped, escaped.replace("/", "\\/"), json.dumps(escaped, ensure_ascii=ascii_only)[1:-1]}
+    for write in (encode_basestring_ascii, encode_basestring):
+        escaped = write(plain)[1:-1]
+        forms |= {escaped, escaped.replace("/", "\\/"), write(escaped)[1:-1]}
     forms |= {repr(plain)[1:-1], repr(encoded)[2:-1], plain.replace("'", "''"), plain.replace("'", "\\'")}
     forms |= {html.escape(plain), html.escape(plain, quote=False)}
     forms |= {encoded.decode("latin-1"), plain.encode("ascii", "replace").decode()}

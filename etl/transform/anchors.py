@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 4  # characters of a beginning that make its number
 _FACTORS = (1, 31, 961, 29791)
-_NUMBERS = 1 << 16
+_NUMBERS = 1 << 13  # so few that the tables of hundreds of configurations stay small
 
 
 class Anchors:

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from etl.jsontext import JsonValue
     from etl.transform.rows import Row
 
-_LIMIT = 8 * 2**20
-_SIZE = 2  # times its bytes that it takes with what it became, about
+_LIMIT = 32 * 2**20
+_SIZE = 16  # times its bytes that it takes with what it became, about: most of it are the spellings of its secrets
+_FIELDS_LIMIT = 8 * 2**20
+_FIELD_SIZE = 4  # the same for a field
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,7 +142,7 @@ class Configurations:
     def __init__(self, exposed: frozenset[str]) -> None:
         self._exposed = exposed
         self._known: Memory[Configuration] = Memory(_LIMIT)
-        self._fields: Memory[_Read] = Memory(_LIMIT)
+        self._fields: Memory[_Read] = Memory(_FIELDS_LIMIT)
 
     def of(self, raw: bytes) -> Configuration:
         """Return what a configuration becomes; UNFIT_CONFIGURATION where its document has to take the tolerant path."""
@@ -168,7 +170,7 @@ class Configurations:
                 read = self._fields.get(key)
                 if read is None:
                     read = self._read(name, content)
-                    self._fields.put(key, read, _SIZE * len(content))
+                    self._fields.put(key, read, _FIELD_SIZE * len(content))
             if read is _UNFIT:
                 return None
             reads.append(read)
@@ -196,7 +198,7 @@ class Configurations:
         read = self._fields.get(key)
         if read is None:
             read = self._read_form(name, *around)
-            self._fields.put(key, read, _SIZE * len(entry))
+            self._fields.put(key, read, _FIELD_SIZE * len(entry))
         if read is _UNFIT:
             return None
         values.append((value, read.sure))

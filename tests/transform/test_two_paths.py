@@ -6,7 +6,6 @@ import gc
 import json
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 from documents import FETCHED_AT, SAMPLES, compact, job
 from hypothesis import HealthCheck, example, given, settings
@@ -54,8 +53,8 @@ def assert_equal_paths(
         table.validate(full=True)
     refused = {one.position for one in found.refused}
     for document in (one for position, one in enumerate(documents) if position not in refused):
-        kept = msgspec.json.decode(raw_line(document, exposed), type=dict[str, msgspec.Raw])["document"]
-        assert encode_exactly(decode(bytes(kept))) == encode_exactly(redact(decode(document.raw), exposed).document)
+        kept = raw_line(document, exposed).partition(b',"document":')[2].removesuffix(b"}")
+        assert encode_exactly(decode(kept)) == encode_exactly(redact(decode(document.raw), exposed).document)
     return found
 
 
