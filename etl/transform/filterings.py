@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 from msgspec.structs import astuple
 
+from etl.jsontext import dump
 from etl.schema.declare import Kind
 from etl.schema.tables import FILTERING, FILTERING_RULES, FILTERING_VALIDATION_ERRORS
 from etl.transform.form import PART, member_type, struct_of
@@ -51,7 +52,10 @@ class _Cells:
         """
         for (place, kind), value in zip(self.places, values, strict=True):
             if value is not UNSET and value is not None and kind is not Kind.JSON:
-                row[place] = _time(value) if kind is Kind.TIME else value
+                if kind is Kind.TIME:
+                    row[place] = _time(value)
+                else:
+                    row[place] = dump(value) if isinstance(value, list) else value
 
 
 def _cells(table: Table, *above: str) -> tuple[_Cells, dict[str, Any]]:
@@ -72,6 +76,7 @@ _RULE_CELLS, _rule_members = _cells(FILTERING_RULES)
 _OWN_CELLS, _own_members = _cells(FILTERING)
 _SNIPPET_CELLS, _snippet_members = _cells(FILTERING, "advanced_snippet")
 _VALIDATION_CELLS, _validation_members = _cells(FILTERING, "validation")
+_rule_members["field"] |= list[str]  # an array of paths stands as its JSON text
 _Rule: Any = struct_of("_Rule", _rule_members)
 _Snippet: Any = struct_of("_Snippet", _snippet_members)
 _Validation: Any = struct_of("_Validation", {**_validation_members, "errors": PART})

@@ -153,7 +153,15 @@ def bodies(odd: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         lambda names: st.tuples(*(st.tuples(st.just(json.dumps(one)), entry | odd) for one in names)).map(list)
     )
     rule = members(
-        odd, id=name, order=count, policy=name, field=name, rule=name, value=name, created_at=time, updated_at=time
+        odd,
+        id=name,
+        order=count,
+        policy=name,
+        field=name | array_of(name),
+        rule=name,
+        value=name,
+        created_at=time,
+        updated_at=time,
     )
     filtering = members(
         odd,
