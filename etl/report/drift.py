@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from etl.dataset.chosen import ChosenJobs
 
-LISTED = 200
+LISTED = 100
 """Changed fields that are listed, the latest changes first; all are counted."""
 
 _CONNECTOR = (
@@ -113,8 +113,8 @@ class Drift:
             changes=1 + (known.changes if known else 0),
             at=jobs["created_at"][place].as_py(),
             job_id=jobs["job_id"][place].as_py(),
-            before=cut(masked(before)),
-            after=cut(masked(after)),
+            before=cut(masked(before), 120),
+            after=cut(masked(after), 120),
         )
 
     def found(self) -> tuple[list[Change], int]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from etl.dataset.chosen import ChosenJobs
 
-LISTED = 200
+LISTED = 100
 """Rules, and complaints, that are listed; all are counted."""
 
 _RULE = ("job_id", "filtering_index", "rule_order", "policy", "field", "rule", "value")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-LISTED = 50
+LISTED = 40
 """Jobs of a kind that are listed, the newest; all are counted."""
 
 SILENCE_S = 300.0

@@ -53,6 +53,6 @@ def normalized(text: str) -> str:
     return cut(found) or "(empty text)"
 
 
-def cut(text: str) -> str:
+def cut(text: str, longest: int = _LONGEST) -> str:
     """Return a text that is short enough for a cell."""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

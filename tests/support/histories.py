@@ -17,6 +17,7 @@ from etl.schema.arrow import arrow_schema, schema_fingerprint
 from etl.schema.tables import TABLES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 NOW = datetime(2026, 11, 24, 3, 50, tzinfo=UTC)
@@ -29,6 +30,12 @@ def publish_history(
     root: Path, *, jobs: int, connectors: int = 30, days: int = 730, fields: int = 3, batch: int = 100_000
 ) -> Closing:
     """Publish jobs that were created evenly over days until NOW, each with a configuration of some visible fields."""
+    numbers = (range(first, min(first + batch, jobs)) for first in range(0, jobs, batch))
+    return publish_tables(root, (_tables(some, jobs, connectors, days, fields) for some in numbers))
+
+
+def publish_tables(root: Path, batches: Iterable[Mapping[str, pa.Table]]) -> Closing:
+    """Publish tables as they are, as a first run."""
     opening = Opening(
         run_id="20261124T035000Z-000001",
         now=NOW,
@@ -37,8 +44,7 @@ def publish_history(
     )
     storage = Storage(root)
     with Writer.open(storage, opening) as writer:
-        for number, first in enumerate(range(0, jobs, batch)):
-            tables = _tables(range(first, min(first + batch, jobs)), jobs, connectors, days, fields)
+        for number, tables in enumerate(batches):
             staged = StagedBatch(number=number, tables=tables, not_found={})
             writer.commit(stage(storage, opening.run_id, opening.provenance, staged))
         record = RunRecord(source="cluster-1", started_at=NOW, ended_at=NOW, exit_code=0)

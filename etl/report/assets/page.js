@@ -87,7 +87,7 @@ function showFigures() {
   put("key-documents", short.format(total.documents));
   put("key-documents-note", `${number.format(total.documents)} indexed, ${number.format(total.deleted)} deleted`);
   put("key-volume", mebibytes(total.volume));
-  put("key-volume-note", total.odd ? `without ${number.format(total.odd)} ${total.odd === 1 ? "job" : "jobs"} whose volume cannot be in MiB` : "as reported, in MiB");
+  put("key-volume-note", total.odd ? `without ${jobsIn(total.odd)} whose volume cannot be in MiB` : "as reported, in MiB");
   put("key-duration", span(total.duration.quantile(0.5)));
   put("key-duration-note", total.duration.total ? `p95 ${span(total.duration.quantile(0.95))}` : "no job completed");
 }
@@ -98,7 +98,7 @@ function showSelection() {
     chosen.from === null && chosen.to === null ? "all time" : `${chosen.from === null ? "until" : `from ${dateOf(chosen.from)}`} ${chosen.to === null ? "on" : `${chosen.from === null ? "" : "to "}${dateOf(chosen.to)}`}`];
   const border = Math.max(cube().by_day_from, data.failures.by_day_from);
   const isOld = border > data.oldest && chosen.from !== null && chosen.from < border;
-  byId("selection").textContent = `${words.join(", ")}: ${number.format(whole(cube()).jobs)} jobs.`
+  byId("selection").textContent = `${words.join(", ")}: ${jobsIn(whole(cube()).jobs)}.`
     + (isOld ? ` Jobs before ${dateOf(border)} are kept by month: a selection takes whole months there.` : "");
 }
 

@@ -2,8 +2,9 @@
 const narrow = () => window.innerWidth < 640;
 const LINES = ["circle", "square", "diamond", "triangle-up", "cross", "star"];
 const PATTERNS = {error: "/", canceled: ".", suspended: "x", pending: "-"};
-const TICKS = [[1, "1 s"], [10, "10 s"], [60, "1 min"], [600, "10 min"], [3600, "1 h"], [21600, "6 h"], [86400, "1 d"],
-  [604800, "7 d"], [2592000, "30 d"]];
+const UNITS = [["s", 1, [1, 2, 5, 10, 20, 30]], ["min", 60, [1, 2, 5, 10, 20, 30]], ["h", 3600, [1, 2, 4, 8, 12]], ["d", 86400, [1, 2, 4, 7, 14, 30]]];
+const FINE = UNITS.flatMap(([unit, size, counts]) => counts.map(count => [count * size, `${count} ${unit}`]));
+const COARSE = FINE.filter(tick => ["1 s", "10 s", "1 min", "10 min", "1 h", "8 h", "2 d", "14 d"].includes(tick[1]));
 const hatched = shape => ({shape: shape || "", fillmode: "overlay", fgcolor: css("card"), fgopacity: 0.75, size: 6, solidity: 0.2});
 const unitWords = {day: "day", week: "week (from Monday)", month: "month"};
 
@@ -21,10 +22,12 @@ function layout(extra = {}) {
   };
 }
 
-const logTime = longest => {
-  const ticks = TICKS.filter(([seconds]) => seconds <= longest * 3);
-  return {type: "log", tickvals: ticks.map(t => t[0]), ticktext: ticks.map(t => t[1]), rangemode: "normal"};
-};
+// Round durations as ticks, as many as the values reach over.
+function logTime(values) {
+  const known = values.filter(value => value !== null), least = Math.min(...known), most = Math.max(...known);
+  const ticks = (most / least < 50 ? FINE : COARSE).filter(([seconds]) => seconds >= least / 3 && seconds <= most * 3);
+  return {type: "log", tickvals: ticks.map(tick => tick[0]), ticktext: ticks.map(tick => tick[1]), rangemode: "normal"};
+}
 
 // Dates of an axis: a little room on both sides, so that one day alone has a width.
 function timeAxis(starts, unit) {
@@ -105,7 +108,7 @@ function overTime(valueOf, write, countOf, columnsOf, yaxis) {
       traces.push({
         type: "scatter", mode: "lines+markers", name: plain(shortened(name, 30)), legendgroup: String(place), showlegend: dash !== "dot",
         x: points.map(point => dateOf(point[0])), y: points.map(point => point[1]),
-        text: points.map(point => `${dateOf(point[0])}: ${plain(name)}${label ? `, ${label}` : ""} ${write(point[1])}, of ${number.format(countOf(point[2]))} jobs`),
+        text: points.map(point => `${dateOf(point[0])}: ${plain(name)}${label ? `, ${label}` : ""} ${write(point[1])}, of ${jobsIn(countOf(point[2]))}`),
         hovertemplate: "%{text}<extra></extra>", line: {...lineStyle(place), dash, width: dash === "dot" ? 1.5 : 2},
         marker: marker(place, points.length), opacity: dash === "dot" ? 0.7 : 1,
       });
@@ -120,7 +123,6 @@ function overTime(valueOf, write, countOf, columnsOf, yaxis) {
   return {unit, traces: drawn, rows, layout: layout({xaxis: timeAxis(starts, unit), yaxis: yaxis(drawn)})};
 }
 
-const longestOf = traces => Math.max(1, ...traces.flatMap(trace => trace.y));
 const head = unit => [{name: `first day of ${unit}`}, {name: "line"}];
 
 function successOverTime() {
@@ -136,7 +138,7 @@ function spansOverTime(bins, note) {
     {label: "p95", dash: "dot", of: total => total[bins].quantile(0.95)}];
   const {unit, ...found} = overTime(values, span, total => total[bins].total,
     total => total[bins].total ? [span(total[bins].quantile(0.5)), span(total[bins].quantile(0.95)), number.format(total[bins].total)] : null,
-    traces => logTime(longestOf(traces)));
+    traces => logTime(traces.flatMap(trace => trace.y)));
   return {...found, note: `By ${unitWords[unit]}: the median (solid) and p95 (dotted), which 95% do not exceed, on a logarithmic scale. ${note}`,
     columns: [...head(unit), ...["median", "p95", "jobs"].map(name => ({name, kind: "num"}))]};
 }
@@ -190,7 +192,7 @@ function slowestConnectors() {
         y: names.flatMap(name => [name, name, name]), x: top.flatMap((row, at) => [row[2], p95[at], null])},
       points(top.map(row => row[2]), "circle", "median"), points(p95, "diamond", "p95"),
     ] : [],
-    layout: rankedLayout(top.length, {xaxis: logTime(Math.max(1, ...p95))}),
+    layout: rankedLayout(top.length, {xaxis: logTime([...top.map(row => row[2]), ...p95])}),
     columns: [{name: "connector"}, {name: "service"}, ...["median", "p95", "completed"].map(name => ({name, kind: "num"}))],
     rows: found.map(([place, total, median]) => [nameOfConnector(place), serviceOf(place), span(median),
       span(total.duration.quantile(0.95)), number.format(total.duration.total)]),

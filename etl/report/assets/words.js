@@ -2,6 +2,7 @@
 const number = new Intl.NumberFormat("en");
 const short = new Intl.NumberFormat("en", {notation: "compact", maximumSignificantDigits: 3});
 const percent = share => share === null ? "–" : `${(share * 100).toFixed(share > 0.999 && share < 1 ? 2 : 1)}%`;
+const jobsIn = count => `${number.format(count)} ${count === 1 ? "job" : "jobs"}`;
 function span(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   if (seconds < 1) return "under 1 s";
