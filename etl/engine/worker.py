@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Final
 
+from etl.engine.lean import without_pandas
 from etl.engine.messages import Do, Done, Failed, Halt, Logged, NoMore, Progress
 from etl.engine.work import Steps, Work, overlapped
 from etl.errors import EtlError
@@ -37,6 +38,7 @@ def serve(pipe: Connection[Any, Any], work: Work[Any, Any], levels: dict[str, in
         work: what is done with each task.
         levels: of loggers, by name, as the run has them.
     """
+    without_pandas()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they reach all programs of a terminal or a service; the run tells us
     say = _Mouth(pipe)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 import time
 from importlib import metadata
@@ -15,6 +14,7 @@ import urllib3
 from etl.errors import UsageError
 from etl.extract.auth import auth_of, secrets_of, sent_credentials
 from etl.extract.deadline import HostAdapter, answers_by
+from etl.extract.trust import trust_of
 from etl.extract.wire import NoAnswerError, Response, TooLargeError, translated
 from etl.scrub import Masker
 
@@ -47,7 +47,8 @@ class Client:
         self.connection = connection
         self.sent = sent_credentials(connection)
         self.masker = Masker(secrets_of(connection))
-        self._verify = _verification(connection)
+        hops = (connection.url, *connection.proxies.values())
+        self._trust = trust_of(connection) if any(hop.lower().startswith("https:") for hop in hops) else None
         self._host = urlsplit(connection.url).netloc.rpartition("@")[2]
         self._origin = "://".join(urlsplit(connection.url)[:2])
         self._template = _template(connection)
@@ -96,9 +97,7 @@ class Client:
         answer: Any = None
         try:
             with answers_by(expires_at):
-                answer = adapter.send(
-                    prepared, stream=True, timeout=timeout, verify=self._verify, proxies=self.connection.proxies
-                )
+                answer = adapter.send(prepared, stream=True, timeout=timeout, proxies=self.connection.proxies)
             return Response(status=answer.status, headers=answer.headers, body=self._body(answer))
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Not chained: the library's texts may show the URL of a proxy with its password.
@@ -129,7 +128,7 @@ class Client:
     def _adapter(self) -> HostAdapter:
         adapter: HostAdapter | None = getattr(self._local, "adapter", None)
         if adapter is None:
-            adapter = self._local.adapter = HostAdapter(self._origin)
+            adapter = self._local.adapter = HostAdapter(self._origin, self._trust)
             with self._lock:
                 self._adapters.append(adapter)
         return adapter
@@ -194,23 +193,6 @@ def _check_proxies(connection: Connection) -> None:
         if not host:  # the library would end in a TypeError
             msg = f"the proxy for {scheme} is no URL with a host: check {scheme.upper()}_PROXY"
             raise UsageError(msg)
-
-
-def _verification(connection: Connection) -> bool | str:
-    """Return what the library calls `verify`; certificates are tried here, so that the error names the setting."""
-    path = connection.ca_certs
-    if path is None:
-        return True
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        if path.is_dir():
-            context.load_verify_locations(capath=path)
-        else:
-            context.load_verify_locations(cafile=path)
-    except OSError as error:  # also the base of SSLError
-        msg = f"ELASTICSEARCH_CA_CERTS: no certificates can be read from {path} ({error.strerror or error})"
-        raise UsageError(msg) from error
-    return str(path)
 
 
 def _version() -> str:

@@ -19,6 +19,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Iterator, Mapping
 
     from _typeshed import WriteableBuffer
@@ -100,23 +101,28 @@ class HostAdapter(HTTPAdapter):
 
     Args:
         origin: scheme, host and port of all URLs that are asked for.
+        trust: for TLS, to the host or to a proxy; None where none is spoken.
     """
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, trust: ssl.SSLContext | None) -> None:
         self._origin = origin
+        self._trust = trust
         self._pool: Any = None
-        self._has_certificates = False
         super().__init__(pool_connections=1, pool_maxsize=1)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # passed on as given
         """Make the pools of direct connections."""
-        super().init_poolmanager(*args, **kwargs)
+        super().init_poolmanager(*args, ssl_context=self._trust, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:  # noqa: ANN401  # as in requests
         """Return the pools of connections through a proxy."""
+        proxy_kwargs["ssl_context"] = self._trust
+        is_socks = proxy.lower().startswith("socks")
+        if not is_socks:
+            proxy_kwargs["proxy_ssl_context"] = self._trust
         manager = super().proxy_manager_for(proxy, **proxy_kwargs)
-        if not proxy.lower().startswith("socks"):
+        if not is_socks:
             manager.pool_classes_by_scheme = _POOLS
         return manager
 
@@ -126,11 +132,13 @@ class HostAdapter(HTTPAdapter):
             self._pool = super().get_connection_with_tls_context(*args, **kwargs)
         return self._pool
 
-    def cert_verify(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # passed on as given
-        """Give the pool its certificates, once."""
-        if not self._has_certificates:
-            super().cert_verify(*args, **kwargs)  # type: ignore[no-untyped-call]  # as the stubs have it
-            self._has_certificates = True
+    def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:  # noqa: ANN401  # as in requests
+        """Return where to connect to, and that its certificate must be trusted; by whom is said by `trust`."""
+        where, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return where, {"cert_reqs": "CERT_REQUIRED"}
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as in requests
+        """Do nothing: requests would let the certificates be read anew for each connection."""
 
     def request_url(self, request: PreparedRequest, proxies: Mapping[str, str] | None) -> str:
         """Return what is asked for in the first line of a request: the path, or the whole URL for an http proxy."""

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import requests.utils
-from urllib3.util.ssl_ import create_urllib3_context
 
 from etl.errors import UnreachableError
+from etl.extract.trust import trust_of
 from etl.extract.wire import translated
 
 if TYPE_CHECKING:
@@ -87,16 +87,8 @@ def expiry(door: Door, connection: Connection) -> datetime:
     Raises:
         UnreachableError: the certificate is not trusted, or no TLS is spoken; the message names the remedy.
     """
-    context = create_urllib3_context()
-    path = connection.ca_certs
-    if path is None:
-        context.load_verify_locations(cafile=requests.utils.DEFAULT_CA_BUNDLE_PATH)
-    elif path.is_dir():
-        context.load_verify_locations(capath=path)
-    else:
-        context.load_verify_locations(cafile=path)
     try:
-        with _shaken(door, connection, context) as secure:
+        with _shaken(door, connection, trust_of(connection)) as secure:
             certificate = secure.getpeercert() or {}
     except ssl.SSLCertVerificationError as error:
         raise translated(error, host=str(door), status=None) from None

@@ -361,9 +361,10 @@ def test_ids_whose_answers_nobody_takes_are_not_asked_for(
 def test_closing_ends_the_waits_of_ids_whose_answers_nobody_takes(
     server: ScriptedServer, fetcher_of: Callable[..., Fetcher]
 ) -> None:
-    server.on_job("a", echo)
-    waits = threading.Event()
-    server.on_job("slow", then_set(reply(503, b"", {"Retry-After": "59"}), waits))
+    is_asked, waits = threading.Event(), threading.Event()
+    server.on_job("a", then_set(echo, is_asked))
+    # Not before the other id has passed the gate, which the wait closes.
+    server.on_job("slow", after(is_asked, then_set(reply(503, b"", {"Retry-After": "59"}), waits)))
     with fetcher_of(server.url) as fetcher:
         answers = fetcher.fetch(requested(["slow", "a"]), stop=threading.Event())
         assert next(answers).id == "a"
