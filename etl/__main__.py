@@ -1,6 +1,6 @@
 """`python -m etl`."""
 
-from etl.cli.main import main
+from etl.cli.main import program
 
 if __name__ == "__main__":
-    main()
+    program()

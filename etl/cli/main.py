@@ -9,6 +9,7 @@ from importlib import metadata
 
 import click
 
+from etl.engine.lean import without_pandas
 from etl.errors import EtlError, ExitCode
 from etl.observe.logs import LOGGER, LogFormat, choose_format, is_for_machines, tell_problem
 
@@ -73,6 +74,16 @@ def cli() -> None:
     5 a check found something; 69 unreachable; 74 output;
     75 locked; 77 refused; 130 interrupted; 143 terminated.
     """
+
+
+_WITHOUT_FRAMES = frozenset({"run", "discover", "demo", "replay", "verify"})
+
+
+def program() -> None:
+    """Do what `main` does, as a program of its own."""
+    if len(sys.argv) > 1 and sys.argv[1] in _WITHOUT_FRAMES:
+        without_pandas()
+    main()
 
 
 def main() -> None:
