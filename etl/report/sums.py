@@ -9,7 +9,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_PENDING_ROWS = 200_000  # rows of partial sums that may wait before they are summed again
+_PENDING_ROWS = 50_000  # rows of partial sums that may wait before they are summed again
 
 
 class Sums:
