@@ -50,7 +50,8 @@ function errorsOverTime() {
         pattern: hatched(shapes[place % 6])},
       hovertemplate: `%{x|%Y-%m-%d}: %{y:,} × ${plain(shortened(text, 70))}<extra></extra>`,
     })),
-    layout: layout({barmode: "stack", xaxis: timeAxis(all, unit), yaxis: {tickformat: ",d"}, height: 330,
+    layout: layout({barmode: "stack", xaxis: timeAxis(all, unit), height: 330,
+      yaxis: countAxis(Math.max(0, ...all.map(start => counted.reduce((sum, group) => sum + (group[1].get(start) || 0), 0)))),
       legend: {orientation: "v", y: -0.16, yanchor: "top", x: 0, font: {size: 11.5}}}),
     columns: [{name: `first day of ${unit}`}, {name: "text", kind: "text"}, {name: "jobs", kind: "num"}],
     rows: counted.flatMap(([text, starts]) => [...starts].map(([start, jobs]) => [dateOf(start), text, number.format(jobs)]))
@@ -113,6 +114,7 @@ function narrowLists() {
         || !(day === undefined || inTime(day, -Infinity));
       left += row.hidden ? 0 : 1;
     }
+    for (const place of list.querySelectorAll(".scroll")) place.hidden = !place.querySelector("tbody tr:not([hidden])");
     const told = list.querySelector(".left");
     if (told) told.textContent = left === rows.length ? "" : `${number.format(left)} of the ${number.format(rows.length)} listed rows are of this selection.`;
   }

@@ -29,6 +29,9 @@ function logTime(values) {
   return {type: "log", tickvals: ticks.map(tick => tick[0]), ticktext: ticks.map(tick => tick[1]), rangemode: "normal"};
 }
 
+// Small counts get no ticks between whole numbers.
+const countAxis = most => ({tickformat: ",d", ...(most < 6 ? {dtick: 1} : {})});
+
 // Dates of an axis: a little room on both sides, so that one day alone has a width.
 function timeAxis(starts, unit) {
   if (!starts.length) return {type: "date"};
@@ -53,7 +56,8 @@ function jobsByStatus() {
   });
   return {
     note: `Each bar is one ${unitWords[unit]}, by the time of creation (UTC).`,
-    traces, layout: layout({barmode: "stack", xaxis: timeAxis(starts, unit), yaxis: {tickformat: ",d"}}),
+    traces, layout: layout({barmode: "stack", xaxis: timeAxis(starts, unit),
+      yaxis: countAxis(Math.max(0, ...starts.map(start => totals.get(start).jobs)))}),
     columns: [{name: `first day of ${unit}`}, ...shown.map(place => ({name: nameOfStatus(place), kind: "num"})), {name: "all", kind: "num"}],
     rows: starts.map(start => [dateOf(start), ...shown.map(place => number.format(totals.get(start).statuses[place])),
       number.format(totals.get(start).jobs)]),
@@ -168,7 +172,7 @@ function failingConnectors() {
       hovertemplate: "%{hovertext}<extra></extra>",
       marker: {color: top.map(row => row[0] === chosen.connector ? css("accent") : css("error"))},
     }] : [],
-    layout: rankedLayout(top.length, {xaxis: {tickformat: ",d", rangemode: "tozero"}}),
+    layout: rankedLayout(top.length, {xaxis: {...countAxis(top.length ? top[0][2] : 0), rangemode: "tozero"}}),
     columns: [{name: "connector"}, {name: "service"}, ...["failed", "share", "completed", "jobs"].map(name => ({name, kind: "num"}))],
     rows: found.map(([place, total, failed]) => [nameOfConnector(place), serviceOf(place), number.format(failed),
       percent(1 - total.rate), number.format(total.status("completed")), number.format(total.jobs)]),
@@ -205,13 +209,16 @@ function connectorHeat() {
   const totals = series(from, unit, cell => from.connector[cell], {connectors: false});
   const rows = [...byConnector()].filter(found => found[1].ended)
     .sort((a, b) => b[1].status("error") - a[1].status("error") || b[1].jobs - a[1].jobs).slice(0, 16).map(found => found[0]);
-  const starts = [...new Set(rows.flatMap(place => [...(totals.get(place) || new Map()).keys()]))].sort((a, b) => a - b);
+  const known = rows.flatMap(place => [...(totals.get(place) || new Map()).keys()]), starts = [];
+  // A cell lies between two edges, so that there must be one of each unit, also where no connector has a job.
+  for (let day = Math.min(...known); day <= Math.max(...known); day += lengthOf[unit](day)) starts.push(day);
+  const edges = starts.length ? [...starts, starts.at(-1) + lengthOf[unit](starts.at(-1))] : [];
   const at = (place, start) => (totals.get(place) || new Map()).get(start);
   const cells = rows.map(place => starts.map(start => at(place, start)?.rate ?? null));
   return {
     note: `Success rate by ${unitWords[unit]}, from pale (all well) to strong orange (all failed), of the connectors with the most failures. Empty where no job completed or failed.`,
     traces: rows.length ? [{
-      type: "heatmap", y: unique(rows), x: starts.map(dateOf), z: cells, zmin: 0, zmax: 1, xgap: starts.length > 80 ? 0 : 1, ygap: 2,
+      type: "heatmap", y: unique(rows), x: edges.map(dateOf), z: cells, zmin: 0, zmax: 1, xgap: starts.length > 80 ? 0 : 1, ygap: 2,
       colorscale: [[0, css("heat-low")], [0.5, css("heat-mid")], [1, css("heat-high")]],
       showscale: !narrow(), colorbar: {tickformat: ".0%", thickness: 10, outlinewidth: 0, len: 0.9},
       text: rows.map(place => starts.map(start => {
