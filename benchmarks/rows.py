@@ -1,9 +1,9 @@
-"""Staged batches of as many jobs as a measurement needs, made fast: real jobs over and over, under ids of their own."""
+"""Rows of as many jobs as a measurement needs, made fast: real jobs over and over, under ids of their own."""
 
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -12,8 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.load.staging import stage
-from etl.model import Document, Provenance, StagedBatch
+from etl.model import Document, Provenance
 from etl.sandbox.generated import GeneratedJobs
 from etl.sandbox.identity import id_of
 from etl.sandbox.population import large_population
@@ -25,8 +24,6 @@ from etl.transform.tables import transform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from etl.load.storage import Storage
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 FETCHED = NOW - timedelta(hours=1)
@@ -43,24 +40,21 @@ class Jobs:
     """Jobs of a measurement: numbers in one version, spread over months.
 
     Attributes:
-        first: number of the first one.
-        count: of them.
-        months: that they were created in, such as "2026-11", in turn.
+        numbers: of the jobs.
+        months: that they were created in, such as "2026-11": that of a job follows from its number.
         version: 0; another number changes one column of each.
         fetched: when (UTC).
     """
 
-    first: int
-    count: int
+    numbers: Sequence[int]
     months: Sequence[str]
     version: int = 0
     fetched: datetime = FETCHED
 
     def groups(self, size: int) -> Iterator[Jobs]:
         """Yield them in groups."""
-        for first in range(self.first, self.first + self.count, size):
-            count = min(size, self.first + self.count - first)
-            yield Jobs(first=first, count=count, months=self.months, version=self.version, fetched=self.fetched)
+        for first in range(0, len(self.numbers), size):
+            yield replace(self, numbers=self.numbers[first : first + size])
 
 
 def months_before(count: int) -> tuple[str, ...]:
@@ -73,28 +67,18 @@ def months_before(count: int) -> tuple[str, ...]:
     return tuple(f"{month // 12}-{month % 12 + 1:02}" for month in range(last - count + 1, last + 1))
 
 
-def stage_all(storage: Storage, run_id: str, jobs: Jobs, size: int) -> int:
-    """Stage jobs in batches of a size, and let the batches exist; return how many there are."""
-    numbers = 0
-    for number, group in enumerate(jobs.groups(size)):
-        stage(storage, run_id, PROVENANCE, StagedBatch(number=number, tables=rows_of(group)))
-        final = storage.layout.batch(run_id, number)
-        storage.rename(final.with_name(f"{final.name}.tmp"), final)
-        numbers += 1
-    return numbers
-
-
 def rows_of(jobs: Jobs) -> dict[str, pa.Table]:
     """Return the rows of jobs in all tables, about 14 a job."""
-    numbers = np.arange(jobs.first, jobs.first + jobs.count)
+    numbers = np.array(jobs.numbers)
+    count = len(numbers)
     ids = _ids(numbers)
     codes = pa.array(numbers % len(jobs.months))
     months = pa.array(jobs.months, pa.string()).take(codes)
     begins = np.array(jobs.months, "datetime64[M]").astype("datetime64[us]")[numbers % len(jobs.months)]
     created = begins + (numbers * 7919 % _SECONDS).astype("timedelta64[s]")
     made: dict[str, list[pa.Table]] = {table.name: [] for table in TABLES}
-    for start in range(0, jobs.count, _PATTERNS):
-        places = np.arange(start, min(start + _PATTERNS, jobs.count))
+    for start in range(0, count, _PATTERNS):
+        places = np.arange(start, min(start + _PATTERNS, count))
         for name, (rows, owners) in _patterns().items():
             mine = rows.slice(0, int(np.searchsorted(owners, len(places))))
             at = pa.array(owners[: mine.num_rows] + start)
@@ -107,11 +91,11 @@ def rows_of(jobs: Jobs) -> dict[str, pa.Table]:
         "started_at": times,
         "completed_at": pc.add(times, pa.scalar(timedelta(minutes=10))),
         "last_seen": pc.add(times, pa.scalar(timedelta(minutes=10))),
-        "cancelation_requested_at": pa.nulls(jobs.count, times.type),
-        "canceled_at": pa.nulls(jobs.count, times.type),
-        "status": pa.repeat("completed", jobs.count),
+        "cancelation_requested_at": pa.nulls(count, times.type),
+        "canceled_at": pa.nulls(count, times.type),
+        "status": pa.repeat("completed", count),
         "indexed_document_count": pa.array(numbers + jobs.version),
-        "fetched_at": pa.array([jobs.fetched], times.type).take(pa.array(np.zeros(jobs.count, np.int64))),
+        "fetched_at": pa.array([jobs.fetched], times.type).take(pa.array(np.zeros(count, np.int64))),
     }
     for name, column in own.items():
         tables["sync_jobs"] = _with(tables["sync_jobs"], name, column)

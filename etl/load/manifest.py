@@ -158,10 +158,17 @@ class RunManifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
-    """Where the rows of a stretch stand in the file of a table: the first byte, and the number of bytes."""
+    """Where the rows of a stretch stand in the file of a table.
+
+    Attributes:
+        start: the first byte.
+        size: number of bytes.
+        unpacked: number of bytes without compression.
+    """
 
     start: int
     size: int
+    unpacked: int
 
 
 class JobPlace(msgspec.Struct, frozen=True, array_like=True):

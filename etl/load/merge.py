@@ -34,7 +34,7 @@ ALL_TABLES = tuple(table.name for table in TABLES)
 MAX_SOURCES = 128
 """Sources that are read side by side; more are merged in rounds."""
 
-WINDOW_BYTES = 8 << 20
+WINDOW_BYTES = 4 << 20
 """In memory, of what is merged at once."""
 
 STRETCH_JOBS = 64

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 FORMAT = "parquet"
 
-ROW_GROUP_ROWS = 32_768
-_ROW_GROUP_BYTES = 32 << 20  # rows with long cursors end a row group earlier
+ROW_GROUP_ROWS = 16_384
+_ROW_GROUP_BYTES = 16 << 20  # rows with long cursors end a row group earlier
 _CHUNK_BYTES = 16 << 20
 
 
@@ -123,6 +123,7 @@ def read_chunks(
                 batch_size=_chunk_rows(file.metadata, rows),
                 row_groups=None if row_groups is None else list(row_groups),
                 columns=present,
+                use_threads=False,
             )
             for batch in batches:
                 yield _conform(batch, wanted)

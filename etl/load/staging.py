@@ -12,6 +12,7 @@ from etl.errors import OutputError
 from etl.load.layout import BATCH_MANIFEST, TMP, is_batch_number, is_run_id, removed
 from etl.load.manifest import BatchManifest, Origin, StagedTable, encode, read_manifest
 from etl.load.merge import small_stretches
+from etl.load.pool import give_back_memory
 from etl.load.stretch import JOBS, Stretch, one_batch
 from etl.load.stretch_files import read_stretches, stretches_path, write_stretches
 from etl.schema.arrow import SCHEMA_VERSION, arrow_schema
@@ -99,6 +100,7 @@ def stage(storage: Storage, run_id: str, provenance: Provenance, batch: StagedBa
         OutputError: the disk is full, or refuses.
         ValueError: the tables break the contract.
     """
+    give_back_memory()
     final = storage.layout.batch(run_id, batch.number)
     folder = final.with_name(final.name + TMP)
     if folder.exists():  # a worker died in this batch, and it is done again

@@ -20,6 +20,7 @@ from etl.load.manifest import Origin, RunManifest, RunState, SnapshotManifest
 from etl.load.parquet import FORMAT
 from etl.load.plan import Base, PublishPlan, Terms
 from etl.load.planner import make_plan
+from etl.load.pool import give_back_memory
 from etl.load.prune import Pruned, Retention, prune
 from etl.load.publish import publish
 from etl.load.recover import Recovered, recover
@@ -115,6 +116,7 @@ class Writer:
         if unknown:
             msg = f"format {unknown[0]}: unknown; choose one of {', '.join(FORMATS)}"
             raise UsageError(msg)
+        give_back_memory()
         storage.make_folder(storage.layout.root)
         lock = DatasetLock.acquire(storage, run_id=opening.run_id, now=opening.now)
         try:

@@ -98,7 +98,7 @@ def test_a_batch_that_was_never_renamed_does_not_exist(storage: TracedStorage, r
     assert_tidy(root)
 
 
-@pytest.mark.parametrize("damage", ["_batch.json", "connectors.arrows"])
+@pytest.mark.parametrize("damage", ["_batch.json", "connectors.arrows.lz4"])
 def test_a_broken_batch_is_removed_and_counted(storage: TracedStorage, root: Path, damage: str) -> None:
     Run(storage, run_id="20261124T035000Z-000001").die_after_staging([A])
     path = Layout(root).batch("20261124T035000Z-000001", 0) / damage

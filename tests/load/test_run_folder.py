@@ -195,11 +195,11 @@ def test_a_batch_is_staged_by_month_and_only_rows_make_files(root: Path) -> None
     folder = root / "_staging" / "20261124T035000Z-000001" / "3.tmp"
     assert sorted(path.name for path in folder.iterdir()) == [
         "_batch.json",
-        "connectors.arrows",
-        "field_issues.arrows",
-        "sync_jobs.arrows",
+        "connectors.arrows.lz4",
+        "field_issues.arrows.lz4",
+        "sync_jobs.arrows.lz4",
     ]
-    with pa.ipc.open_stream(folder / "sync_jobs.arrows") as stream:
+    with pa.ipc.open_stream(pa.input_stream(folder / "sync_jobs.arrows.lz4", compression="lz4")) as stream:
         assert stream.read_all()["created_month"].to_pylist() == ["2026-10", "2026-11", None]
 
 
