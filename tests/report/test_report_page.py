@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from importlib import resources
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from documents import job, run_transform
 from histories import publish_history, publish_tables
 from reports import HOSTILE, Page, figures_of, page_of, run_over
 
+from etl.extract.filters import STATUSES
 from etl.report.page import embedded, render
 
 if TYPE_CHECKING:
@@ -102,6 +104,33 @@ def test_every_plot_has_a_table_and_every_table_can_be_scrolled_by_keyboard(page
     assert page.text.count("Values as a table") == 8
     columns = [given for name, given in page.elements if name == "th"]
     assert all(given["scope"] in {"col", "row"} for given in columns)
+
+
+def brightness(colour: str) -> float:
+    """Relative luminance, as WCAG defines it."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted((brightness(one), brightness(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_have_contrast(scheme: str) -> None:
+    style = resources.files("etl.report").joinpath("assets/report.css").read_text("utf-8")
+    rules = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", rules[["light", "dark"].index(scheme)]))
+    for ground in ("paper", "card"):
+        for text in ("ink", "muted", "accent", "bad"):
+            assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+    assert contrast(colours["card"], colours["error"]) >= 4.5  # figures inside of bars
+    drawn = [name for name in colours if name in {*STATUSES, "other"} or name.startswith("line-")]
+    assert len(drawn) == len(STATUSES) + 1 + 6
+    for name in drawn:
+        assert contrast(colours[name], colours["card"]) >= 3, name
 
 
 def test_figures_stand_there_before_a_script_has_run(history: Path) -> None:
