@@ -185,23 +185,25 @@ class BatchWork(BatchPlace):
 
     def _stage(self, task: BatchTask, fetched: Fetched) -> BatchResult:
         lines = {requested.id: requested.line for requested in task.ids}
-        made = stage_answers(self, task.number, fetched.answers)
+        made = stage_answers(self, task.number, fetched.answers, lines)
         return replace(
             made,
-            records=tuple(replace(record, line=lines[record.id]) for record in made.records),
             fatal=fetched.fatal,
             requests=fetched.requests,
             refusal=fetched.refusal,
         )
 
 
-def stage_answers(place: BatchPlace, number: int, answers: Sequence[Answer]) -> BatchResult:
+def stage_answers(
+    place: BatchPlace, number: int, answers: Sequence[Answer], lines: Mapping[str, int | None]
+) -> BatchResult:
     """Transform answers and stage the rows, under the temporary name of a batch.
 
     Args:
         place: where the batch belongs.
         number: of the batch.
         answers: to ids that differ.
+        lines: of the ids in the jobs file, where there is one.
 
     Raises:
         OutputError: the disk is full, or refuses.
@@ -217,7 +219,7 @@ def stage_answers(place: BatchPlace, number: int, answers: Sequence[Answer]) -> 
     return BatchResult(
         number=number,
         staged=stage_rows(place, number, result, not_found),
-        records=tuple(_record(answer, refused.get(answer.id)) for answer in answers),
+        records=tuple(_record(answer, refused.get(answer.id), lines[answer.id]) for answer in answers),
         rejected=tuple(
             rejected_line(answer, refused.get(answer.id) or answer.reason, exposed)
             for answer in answers
@@ -240,9 +242,10 @@ def stage_rows(
     return stage(Storage(place.output), place.run_id, place.provenance, batch)
 
 
-def _record(answer: Answer, refused: str | None) -> IdRecord:
+def _record(answer: Answer, refused: str | None, line: int | None) -> IdRecord:
     return IdRecord(
         id=answer.id,
+        line=line,
         outcome=Outcome.REJECTED if refused else _OUTCOMES[answer.kind],
         http_status=answer.http_status,
         attempts=answer.attempts,

@@ -16,7 +16,7 @@ from etl.errors import EtlError
 from etl.extract.fetch import NOT_ATTEMPTED
 from etl.load.manifest import RunState
 from etl.model import IdRecord, Outcome
-from etl.pipeline.record import run_record, run_summary
+from etl.pipeline.record import TO_RETRY, run_record, run_summary
 from etl.pipeline.stop import Stop, StopCause
 from etl.pipeline.verdict import verdict
 from etl.transform.rewrite import redact_rows
@@ -172,7 +172,7 @@ class Course:
             self.adopted = sum(1 for _ in plan.adopted_jobs()) - self.from_dead_runs
             closed = self.writer.publish(
                 plan,
-                run_record(self, end, partial(self._final, plan)),
+                run_record(self, end, self._final(plan), failed=self._to_retry(plan)),
                 now=datetime.now(UTC),
                 watermark=self.watermark,
                 rewrite_rows=partial(redact_rows, exposed=self.settings.exposed),
@@ -180,8 +180,16 @@ class Course:
             return run_summary(self, end, closed, plan)
         if end.discards:
             self.writer.discard()
-        record = run_record(self, end, partial(self._final, None))
+        record = run_record(self, end, self._final(None), failed=self._to_retry(None))
         return run_summary(self, end, self.writer.record(record, RunState.FAILED, now=datetime.now(UTC)), None)
+
+    def _to_retry(self, plan: PublishPlan | None) -> Iterator[IdRecord]:
+        """Yield the final records of ids to be tried again; what a plan decides is never one of them."""
+        if plan is None:
+            yield from (record for record in self._final(None) if record.outcome in TO_RETRY)
+            return
+        for group in self.records.groups():
+            yield from (record for record in group if record.outcome in TO_RETRY)
 
     def _final(self, plan: PublishPlan | None) -> Iterator[IdRecord]:
         """Yield the records with their final outcomes."""

@@ -14,7 +14,7 @@ from etl.pipeline.summary import RunSummary
 from etl.schema.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from etl.load.plan import PublishPlan
     from etl.load.writer import Closing
@@ -25,16 +25,18 @@ RAW = "raw.ndjson.zst"
 """Name of the archive of documents as received, in the folder of a run."""
 
 _LIBRARIES = ("pyarrow", "pandas", "requests")
-_TO_RETRY = frozenset({Outcome.FAILED, Outcome.REJECTED})
+TO_RETRY = frozenset({Outcome.FAILED, Outcome.REJECTED})
+"""Outcomes of ids that stand in failed.txt."""
 
 
-def run_record(course: Course, end: Verdict, final: Callable[[], Iterator[IdRecord]]) -> RunRecord:
+def run_record(course: Course, end: Verdict, final: Iterator[IdRecord], *, failed: Iterator[IdRecord]) -> RunRecord:
     """Return the record of a run.
 
     Args:
         course: of the run.
         end: how it ends.
-        final: yields the records of all ids with their final outcomes, anew at each call.
+        final: the records of all ids with their final outcomes.
+        failed: those of ids to be tried again.
     """
     settings = course.settings
     return RunRecord(
@@ -42,8 +44,8 @@ def run_record(course: Course, end: Verdict, final: Callable[[], Iterator[IdReco
         started_at=course.started,
         ended_at=datetime.now(UTC),
         exit_code=end.exit_code,
-        outcomes=final(),
-        failed=format_jobs((record.id, record.reason) for record in final() if record.outcome in _TO_RETRY),
+        outcomes=final,
+        failed=format_jobs((record.id, record.reason) for record in failed),
         rejected=(line for group in course.rejected.groups() for line in group),
         attachments={RAW: course.storage.layout.raw(course.run_id)} if course.raw is not None else {},
         inputs={**course.inputs, "requested": course.requested},
@@ -83,7 +85,7 @@ def run_summary(course: Course, end: Verdict, closed: Closing, plan: PublishPlan
     published = closed.snapshot or (recovered.manifest if recovered else None)
     tables = published.tables if published else {}
     outcomes = closed.run.outcomes
-    retry = any(outcomes.get(outcome, 0) for outcome in _TO_RETRY)
+    retry = any(outcomes.get(outcome, 0) for outcome in TO_RETRY)
     return RunSummary(
         run_id=course.run_id,
         exit_code=end.exit_code,
