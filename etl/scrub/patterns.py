@@ -32,7 +32,7 @@ _PARAMETER = re.compile(
     r"(?:(?P<prefix>[bur]{0,2})(?P<quote>\\*[\"'])(?P<quoted>(?:(?P=quote)(?P=quote)|.)*?)(?P<closing>(?<!\\)(?P=quote)(?!(?P=quote))|\Z)"
     # in brackets, such as SecretStr('...') or ["..."]
     r"|(?P<wrapped>[a-z_.]{0,40}[(\[{][^()\[\]{}]*(?:[)\]}]|\Z)?)"
-    r"|(?P<scheme>(?:bearer|basic|apikey|token|negotiate|digest|aws4-hmac-sha256)\s{1,3})?(?P<plain>[^\s,;&\"']+))",
+    r"|(?P<scheme>(?:bearer|basic|apikey|token|negotiate|digest|aws4-hmac-sha256)\s{1,3})?(?P<plain>[^\s,;\"']+))",
     re.IGNORECASE | re.DOTALL,
 )
 _TAG = re.compile(rf"(?P<open><[\w:.-]{{0,40}}{_NAME}(?:\s[^<>]{{0,200}})?>)(?P<content>[^<]+)", re.IGNORECASE)

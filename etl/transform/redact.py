@@ -20,7 +20,7 @@ from etl.transform.withhold import CONFIGURATION_KEY, Withheld, configuration, r
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REDACTOR_VERSION = 1
+REDACTOR_VERSION = 2
 """Raised when the rules withhold or mask more; published rows are then redacted again."""
 
 

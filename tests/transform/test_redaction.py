@@ -206,6 +206,8 @@ def test_an_object_that_only_looks_like_a_marker_is_withheld() -> None:
         ("sent ApiKey dGVzdDp0ZXN0 to", "sent ApiKey [redacted] to"),
         ("Basic authentication failed", "Basic authentication failed"),
         ("password=hunter2;db=x", "password=[redacted];db=x"),
+        ("password=&oIFfdh57 port=5432", "password=[redacted] port=5432"),
+        ("password=Aq&5LuF!Ge port=5432", "password=[redacted] port=5432"),
         ('{"client_secret": "a\\"b c", "x": 1}', '{"client_secret": "[redacted]", "x": 1}'),
         ('"{\\"api_key\\":\\"abc def\\"}"', '"{\\"api_key\\":\\"[redacted]\\"}"'),
         ("delta(token='a b')", "delta(token='[redacted]')"),
