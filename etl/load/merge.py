@@ -151,26 +151,33 @@ class _Feed:
 
     def __init__(self, stretches: Iterator[Stretch]) -> None:
         self._stretches = stretches
-        self._rest: Stretch | None = None
+        self._stretch: Stretch | None = None
+        self._taken = 0
         self._last: Place | None = None
         self.ended = False
 
     def take_through(self, bound: Place) -> Iterator[Stretch]:
-        while True:
-            rest = self._rest or next(self._stretches, None)
-            if rest is None:
-                self.ended = True
+        """Yield the jobs that are left up to a place."""
+        while (stretch := self._at_hand()) is not None:
+            count = stretch.count_through(bound)
+            if count > self._taken:
+                yield stretch.cut(self._taken, count)
+                self._taken = count
+            if count < len(stretch):
                 return
-            if self._rest is None:
-                if self._last is not None and rest.place(0) < self._last:
-                    raise OutputError(out_of_order(JOBS))
-                self._last = rest.place(len(rest) - 1)
-            count = rest.count_through(bound)
-            if count:
-                yield rest.cut(0, count)
-            self._rest = rest.cut(count, len(rest)) if count < len(rest) else None
-            if self._rest is not None:
-                return
+        self.ended = True
+
+    def _at_hand(self) -> Stretch | None:
+        """Return the stretch that is not taken whole."""
+        while self._stretch is None or self._taken == len(self._stretch):
+            self._stretch = next(self._stretches, None)
+            if self._stretch is None:
+                return None
+            self._taken = 0
+            if self._last is not None and self._stretch.place(0) < self._last:
+                raise OutputError(out_of_order(JOBS))
+            self._last = self._stretch.place(len(self._stretch) - 1)
+        return self._stretch
 
 
 def overlap(sources: Sequence[Source]) -> int:
