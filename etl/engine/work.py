@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-_AHEAD: Final = 2  # tasks fetched and not yet staged: a slow disk is not felt at once, and memory stays bounded
+_AHEAD: Final = 1  # tasks fetched and not yet staged, beside the one that is fetched: memory stays bounded
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

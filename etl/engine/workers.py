@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from etl.engine.work import Result, Task, Work
 
-_AHEAD: Final = 3  # tasks given to a worker: one is staged, one fetched, one waits
+_AHEAD: Final = 2  # tasks given to a worker: one is staged while the other is fetched
 _LOOK_EVERY_S: Final = 0.1
 _LIVES: Final = 3
 """Workers that a task may cost: one that dies for it may have been killed by chance, three were not."""

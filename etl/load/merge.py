@@ -31,7 +31,7 @@ Read: TypeAlias = Callable[[Sequence[str]], Iterator[Stretch]]
 
 ALL_TABLES = tuple(table.name for table in TABLES)
 
-MAX_SOURCES = 128
+MAX_SOURCES = 32
 """Sources that are read side by side; more are merged in rounds."""
 
 WINDOW_BYTES = 4 << 20

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from etl.pipeline.course import Course
 
 _LOOKUP: Final = 10_000  # ids looked up in the index at once
-MANY_A_REQUEST: Final = 4
+MANY_A_REQUEST: Final = 2
 """How many jobs out of many in one answer cost what one by a request of its own costs."""
 
 

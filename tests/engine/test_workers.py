@@ -70,9 +70,9 @@ def test_a_stop_reaches_workers_and_every_task_is_still_accounted_for(tmp_path: 
 
     def jobs() -> Iterator[Job]:
         for number in range(10):
-            if number == 5:
+            if number == 3:
                 stop.set()
-            yield Job(number=number, deed="wait" if number < 6 else "")
+            yield Job(number=number, deed="wait" if number < 4 else "")
 
     results = list(LocalEngine(stop, Watched(), workers=2).run(Squares(folder=tmp_path), jobs()))
 
