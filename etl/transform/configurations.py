@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from etl.jsontext import JsonValue
     from etl.transform.rows import Row
 
-_LIMIT = 6 * 2**20
+_LIMIT = 16 * 2**20
 _SIZE = 16  # times its bytes that it takes with what it became, about: most of it are the spellings of its secrets
-_FIELDS_LIMIT = 2 * 2**20
+_FIELDS_LIMIT = 4 * 2**20
 _FIELD_SIZE = 4  # the same for a field
 
 

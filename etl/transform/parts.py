@@ -19,7 +19,7 @@ from etl.transform.redact import redact_part
 if TYPE_CHECKING:
     from etl.transform.configurations import Configuration
 
-_LIMIT = 2 * 2**20
+_LIMIT = 4 * 2**20
 _SIZE = 4  # times its bytes that a part takes with what it became, about
 _DEPENDS: Final = Part(rows={}, issues=(), masked=0, clean=b"")  # on the secrets of the configuration
 
