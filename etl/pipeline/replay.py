@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import IO, TYPE_CHECKING, Any
 
 from etl.extract.saved import SavedDocument, SavedProblem, read_saved
+from etl.extract.walk.seen import SeenIds
 from etl.load.reader import open_snapshot
 from etl.model import IdRecord, Outcome
 from etl.observe.logs import LOGGER
@@ -89,7 +89,7 @@ class _Reading:
     course: Course
     place: BatchPlace
     waiting: list[SavedDocument] = field(default_factory=list)
-    seen: set[bytes] = field(default_factory=set)
+    seen: SeenIds = field(default_factory=SeenIds)
     number: int = 0
     repeats: int = 0
 
@@ -159,12 +159,9 @@ class _Reading:
         """Return the records of jobs that have none yet, and those of places without a document."""
         first: list[IdRecord] = []
         for record in records:
-            if record.outcome is Outcome.LOADED:
-                digest = blake2b(record.id.encode(), digest_size=16).digest()
-                if digest in self.seen:
-                    self.repeats += 1
-                    continue
-                self.seen.add(digest)
+            if record.outcome is Outcome.LOADED and not self.seen.add(record.id):
+                self.repeats += 1
+                continue
             first.append(record)
         return first
 
