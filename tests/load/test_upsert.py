@@ -203,7 +203,7 @@ def test_the_rows_of_very_many_sources_and_small_files_come_out_in_order(storage
     assert_tidy(root)
 
 
-def test_more_than_128_batches_side_by_side_are_merged_in_rounds(storage: TracedStorage, root: Path) -> None:
+def test_more_batches_than_are_read_side_by_side_are_merged_in_rounds(storage: TracedStorage, root: Path) -> None:
     days = [at(1), at(28)]  # so that all batches lie side by side
     batches = [[Job(id=f"{n:03} {day.day}", created_at=day, rules=1) for day in days] for n in range(130)]
     jobs = [job for batch in batches for job in batch]
