@@ -7,23 +7,73 @@ the value and the remedy; it is shown to a person as it stands, after masking.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Self
 
 
 class ExitCode(IntEnum):
-    """How a command ends (the contract with cron and with scripts)."""
+    """How a command ends (the contract with cron and with scripts).
 
-    OK = 0
-    BUG = 1
-    USAGE = 2
-    INCOMPLETE = 3
-    NOTHING_PUBLISHED = 4
-    CHECK_FAILED = 5
-    UNREACHABLE = 69
-    OUTPUT = 74
-    LOCKED = 75
-    REFUSED = 77
-    INTERRUPTED = 130
-    TERMINATED = 143
+    Attributes:
+        meaning: what the code says, in Markdown.
+        remedy: what to do then, in Markdown.
+    """
+
+    meaning: str
+    remedy: str
+
+    def __new__(cls, code: int, meaning: str, remedy: str) -> Self:
+        """Make the member of this number, which the numbers of `EtlError` and of the shell are."""
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        member.remedy = remedy
+        return member
+
+    OK = 0, "every id is accounted for", "nothing"
+    BUG = 1, "a bug", "run again with `-vv` and report it; the published state is whole"
+    USAGE = 2, "usage or settings", "read the message; nothing was fetched"
+    INCOMPLETE = (
+        3,
+        (
+            "published, but ids failed, were rejected or invalid, a deadline came first, or a part of the "
+            "cluster could not be read"
+        ),
+        (
+            "run again with the `failed.txt` that the summary names; a second `run --all` does so by "
+            "itself. If it names a part of the cluster, grant the privilege that it names"
+        ),
+    )
+    NOTHING_PUBLISHED = (
+        4,
+        (
+            "nothing published: every id failed, there were more failures than `--max-failures`, or the "
+            "cluster has none of the ids"
+        ),
+        "is it the right cluster? See `outcomes.parquet` of the run",
+    )
+    CHECK_FAILED = 5, "`etl verify` or `etl doctor` found something wrong", "do what the line says"
+    UNREACHABLE = (
+        69,
+        "cluster unreachable, or no Elasticsearch 8.12 or later there",
+        "`etl doctor` tells how far the way leads; wait, or correct the address. What was fetched stays staged",
+    )
+    OUTPUT = (
+        74,
+        "the output cannot be read or written",
+        "make room or mend the permissions and run again. What was fetched stays staged",
+    )
+    LOCKED = (
+        75,
+        "another run holds the lock, or published meanwhile",
+        "nothing, unless it stays so: the message names host and pid",
+    )
+    REFUSED = (
+        77,
+        "credentials refused, or a privilege is missing",
+        "renew the key; the message names the privilege. What was fetched stays staged",
+    )
+    INTERRUPTED = 130, "interrupted", "run again: what was fetched is adopted"
+    TERMINATED = 143, "terminated", "run again: what was fetched is adopted"
 
 
 class EtlError(Exception):

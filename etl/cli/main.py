@@ -23,6 +23,7 @@ COMMANDS = {
     "inspect": "Show what a dataset holds, or what lies between two states of it.",
     "report": "Write one HTML page about the sync history.",
     "verify": "Check a dataset: files, keys, references, counts.",
+    "compact": "Join the files of a month where fewer would hold its rows.",
     "doctor": "Check address, certificate, credentials, privileges, version, clock and output, and say what to do.",
     "schema": "Print the data dictionary.",
 }
@@ -76,7 +77,7 @@ def cli() -> None:
     """
 
 
-_WITHOUT_FRAMES = frozenset({"run", "discover", "demo", "replay", "verify"})
+_WITHOUT_FRAMES = frozenset({"run", "discover", "demo", "replay", "verify", "compact"})
 
 
 def program() -> None:

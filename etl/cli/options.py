@@ -215,6 +215,26 @@ age_options = chain(
     ),
 )
 
+output_mode_option = option(
+    "--output-mode",
+    type=mode,
+    metavar="MODE",
+    help="Permissions of new files for readers, such as 0640; without it the umask decides. Records of runs and "
+    "staged batches are always private.",
+)
+
+retention_options = chain(
+    option("--keep-snapshots", type=click.IntRange(1), default=3, show_default=True, help="Newest states kept."),
+    option(
+        "--keep-hours",
+        type=click.FloatRange(0),
+        default=24.0,
+        show_default=True,
+        help="Hours for which a superseded state is kept.",
+    ),
+    option("--keep-runs", type=click.IntRange(1), default=400, show_default=True, help="Run records kept."),
+)
+
 run_options = chain(
     output_option,
     option(
@@ -225,13 +245,7 @@ run_options = chain(
         show_default=True,
         help="Formats of the tables, parquet or parquet,csv; those that the dataset has stay.",
     ),
-    option(
-        "--output-mode",
-        type=mode,
-        metavar="MODE",
-        help="Permissions of new files for readers, such as 0640; without it the umask decides. Records of runs and "
-        "staged batches are always private.",
-    ),
+    output_mode_option,
     option(
         "--csv-raw",
         is_flag=True,
@@ -262,13 +276,5 @@ run_options = chain(
         help="Programs that share the work; without it as many as the processors and the number of ids are worth.",
     ),
     option("--batch-size", type=click.IntRange(1), default=1000, show_default=True, help="Ids staged together."),
-    option("--keep-snapshots", type=click.IntRange(1), default=3, show_default=True, help="Newest states kept."),
-    option(
-        "--keep-hours",
-        type=click.FloatRange(0),
-        default=24.0,
-        show_default=True,
-        help="Hours for which a superseded state is kept.",
-    ),
-    option("--keep-runs", type=click.IntRange(1), default=400, show_default=True, help="Run records kept."),
+    retention_options,
 )

@@ -13,7 +13,7 @@ from etl.errors import OutputError
 from etl.load.layout import Layout
 from etl.load.manifest import RunManifest, RunState
 from etl.load.reader import Snapshot, open_snapshot
-from etl.load.runs import read_runs
+from etl.load.runs import ONLY_JOINS, read_runs
 from etl.schema.tables import TABLES
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def overview(path: str | Path) -> Overview:
     runs = sorted(read_runs(Layout(root)), key=lambda run: run.started_at)
     manifest = snapshot.manifest
     oldest, newest, statuses, gone = _jobs(snapshot)
-    checks = [run.ended_at for run in runs if run.state in _CHECKED and run.source == manifest.origin.source]
+    checks = [run.ended_at for run in runs if _has_checked(run, manifest.origin.source)]
     layout = Layout(root)
     return Overview(
         folder=root,
@@ -168,6 +168,11 @@ def _redacted(snapshot: Snapshot) -> Counter[str]:
         withheld = chunk.filter(chunk["is_redacted"])["field"]
         fields.update({pair["values"]: pair["counts"] for pair in pc.value_counts(withheld).to_pylist()})
     return fields
+
+
+def _has_checked(run: RunManifest, source: str) -> bool:
+    """Tell whether a run has looked at what a source has; joining files does not."""
+    return run.state in _CHECKED and run.source == source and not run.inputs.get(ONLY_JOINS)
 
 
 def _size(snapshot: Snapshot, name: str) -> TableSize:

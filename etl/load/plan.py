@@ -98,7 +98,7 @@ class PublishPlan:
         loaded_rows: for each batch, which rows of its sync_jobs are published.
         replaced: for each position of the base's index, whether the job's rows are dropped.
         patches: rows that get `not_found_at`.
-        touched: months with a row that is new, changed, gone or patched.
+        touched: months that are written anew: with a row that is new, changed, gone or patched, or with files to join.
         reasons: for a publish that do not lie in rows.
     """
 

@@ -31,6 +31,9 @@ OUTCOMES = "outcomes.parquet"
 FAILED = "failed.txt"
 REJECTED = "rejected.ndjson"
 
+ONLY_JOINS = "compact"
+"""Among the inputs of a run that asked the cluster for nothing: it only joined files."""
+
 OUTCOMES_SCHEMA = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),

@@ -8,7 +8,7 @@ staged is adopted by the next one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,6 +25,7 @@ from etl.load.prune import Pruned, Retention, prune
 from etl.load.publish import publish
 from etl.load.recover import Recovered, recover
 from etl.load.runs import RunRecord, rechecks, write_run
+from etl.load.small_files import months_to_join
 from etl.load.staging import Batch, StagedSummary, commit_batch, open_batch, remove_batches, sweep
 from etl.schema.arrow import SCHEMA_VERSION
 from etl.settings import FORMATS
@@ -149,16 +150,22 @@ class Writer:
         remove_batches(self._storage, self._batches)
         self._batches = []
 
-    def plan(self) -> PublishPlan:
+    def plan(self, *, joins_files: bool = False) -> PublishPlan:
         """Compare what is staged with what is published; nothing is written yet.
+
+        Args:
+            joins_files: months whose rows would fit in fewer files are written anew too.
 
         Raises:
             OutputError: a file cannot be read.
         """
         base = Base(latest=self.recovered.latest, snapshot=self.recovered.snapshot, index=self.published)
         batches = [*self.recovered.adopted, *self._batches]
-        most = self._opening.limits.sources
-        return make_plan(self._storage, self._opening.run_id, base, self._terms, batches, most)
+        limits = self._opening.limits
+        plan = make_plan(self._storage, self._opening.run_id, base, self._terms, batches, limits.sources)
+        if joins_files and base.snapshot is not None:
+            return replace(plan, touched=plan.touched | months_to_join(base.snapshot, limits.file_rows))
+        return plan
 
     def publish(
         self,

@@ -68,6 +68,7 @@ class Course:
         incomplete: parts of the cluster that could not be read, with the remedy.
         figures: further counts for the run's manifest and the summary.
         watermark: where an incremental run resumes; None leaves that as it is.
+        joins_files: whether months whose rows would fit in fewer files are written anew too.
     """
 
     run_id: str
@@ -97,6 +98,7 @@ class Course:
     incomplete: list[str] = field(default_factory=list)
     figures: dict[str, int] = field(default_factory=dict)
     watermark: Any = None
+    joins_files: bool = False
     _has_told_refusal: bool = False
 
     @property
@@ -168,7 +170,7 @@ class Course:
         if self.raw is not None:
             self.raw.close()
         if end.publishes:
-            plan = self.writer.plan()
+            plan = self.writer.plan(joins_files=self.joins_files)
             self.adopted = sum(1 for _ in plan.adopted_jobs()) - self.from_dead_runs
             closed = self.writer.publish(
                 plan,

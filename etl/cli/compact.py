@@ -1,0 +1,68 @@
+"""`etl compact`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from etl.cli import options
+from etl.cli.signals import stopping
+from etl.errors import ExitCode
+from etl.observe.logs import configure, printable, tell_problem, tell_warning
+from etl.pipeline.compact import compact
+from etl.pipeline.stop import Stop
+from etl.settings import RunSettings
+
+if TYPE_CHECKING:
+    from etl.pipeline.summary import RunSummary
+
+
+@click.command("compact")
+@options.output_option
+@options.output_mode_option
+@options.retention_options
+@options.report_options
+def command(output: str, **given: Any) -> None:  # noqa: ANN401 - as click hands them over
+    """Join the files of a month where fewer would hold its rows, and publish the result.
+
+    The rows stay the same, and readers see the old files until the new ones are whole. A dataset whose months have no
+    more files than they need stays as it is: every publish leaves the months that it writes so.
+
+    \b
+    Examples:
+      etl compact
+      etl compact --output /srv/sync-jobs --json
+    """
+    configure(-1 if given["quiet"] else given["verbose"])
+    settings = RunSettings(
+        output=Path(output),
+        output_mode=given["output_mode"],
+        keep_snapshots=given["keep_snapshots"],
+        keep_hours=given["keep_hours"],
+        keep_runs=given["keep_runs"],
+    )
+    stop = Stop()
+    with stopping(stop):
+        summary = compact(settings, stop=stop)
+    if given["as_json"]:
+        click.echo(json.dumps(summary.as_json(), indent=2))
+    elif not given["quiet"]:
+        click.echo("\n".join(printable(line) for line in _lines(summary)))
+    for warning in () if given["quiet"] else summary.warnings:
+        tell_warning(warning)
+    if summary.exit_code is not ExitCode.OK:
+        tell_problem(summary.problem or "")
+        raise click.exceptions.Exit(summary.exit_code)
+
+
+def _lines(summary: RunSummary) -> list[str]:
+    before, after = summary.figures["files_before"], summary.figures["files_after"]
+    lines = []
+    if summary.adopted:
+        lines.append(f"{summary.adopted:,} more jobs adopted from runs that died")
+    if summary.snapshot is None:
+        return [*lines, f"{before:,} files, none to join: nothing has changed in {summary.output}/latest"]
+    return [*lines, f"{before:,} files became {after:,}; published in {summary.output}/latest"]
