@@ -6,18 +6,17 @@ import json
 import os
 import sys
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from etl.cli import options
+from etl.cli.filters import filter_options, filters_of
 from etl.cli.present import table_lines
 from etl.dataset.export import Export, Exported
 from etl.dataset.export_files import FORMATS, Folder, Stream
 from etl.errors import ExitCode, UsageError
-from etl.extract.filters import read_filters
 from etl.observe.logs import configure, printable
 from etl.observe.progress import progress
 from etl.schema.tables import TABLES
@@ -48,13 +47,7 @@ _STDOUT = "-"
     type=click.Choice([table.name for table in TABLES]),
     help="A table to export; can be repeated.  [default: all]",
 )
-@options.option("--connector-id", "connector_ids", multiple=True, metavar="ID", help="A connector; can be repeated.")
-@options.option("--job-type", "job_types", multiple=True, metavar="TYPE", help="A job type; can be repeated.")
-@options.option("--status", "statuses", multiple=True, metavar="STATUS", help="A status; can be repeated.")
-@options.option("--since", metavar="TIME", help="Jobs created then or later: a time, a date, or how long ago (7d).")
-@options.option(
-    "--until", metavar="TIME", help="Jobs created before then. Jobs without a time of creation then drop out."
-)
+@filter_options
 @options.option(
     "--csv-raw",
     is_flag=True,
@@ -75,17 +68,9 @@ def command(dest: str, **given: Any) -> None:  # noqa: ANN401 - as click hands t
     """
     configure(-1 if given["quiet"] else given["verbose"])
     root = Path(given["output"]).absolute()
-    filters = read_filters(
-        connector_ids=given["connector_ids"],
-        job_types=given["job_types"],
-        statuses=given["statuses"],
-        since=given["since"],
-        until=given["until"],
-        now=datetime.now(UTC),
-    )
     tables = tuple(dict.fromkeys(given["tables"])) or tuple(table.name for table in TABLES)
     destination = _destination(dest, root, given)
-    export = Export(root, filters)
+    export = Export(root, filters_of(given))
     with progress(export.rows(tables), "rows", quiet=given["quiet"]) as shown, _until_nobody_reads():
         exported = export.write(destination, tables, given["form"], csv_raw=given["csv_raw"], advance=shown.advance)
     _show(exported, as_json=given["as_json"], quiet=given["quiet"])

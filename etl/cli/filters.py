@@ -5,18 +5,44 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from etl.cli.options import chain, names, option
-from etl.extract.filters import JobFilters, read_filters
+from etl.cli.options import chain, option
+from etl.extract.filters import JOB_TYPES, JobFilters, read_filters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import click
+
+
+def _names(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Take names one by one or separated by commas; an empty one is told by what reads the filters."""
+    return tuple(name for text in given for name in text.split(","))
+
+
 filter_options: Callable[[Any], Any] = chain(
-    option("--connector-id", multiple=True, metavar="ID", help="Only jobs of this connector; may be repeated."),
-    option("--job-type", type=names, default="", metavar="TYPES", help="full, incremental, access_control."),
-    option("--status", type=names, default="", metavar="STATUSES", help="Such as completed,error."),
-    option("--since", metavar="TIME", help="Created at or after this: a time, a date, or 7d for a week ago."),
-    option("--until", metavar="TIME", help="Created before this."),
+    option("--connector-id", multiple=True, metavar="ID", help="Only jobs of this connector; can be repeated."),
+    option(
+        "--job-type",
+        multiple=True,
+        callback=_names,
+        metavar="TYPES",
+        help=f"Only jobs of these types, separated by commas: {', '.join(JOB_TYPES)}; can be repeated.",
+    ),
+    option(
+        "--status",
+        multiple=True,
+        callback=_names,
+        metavar="STATUSES",
+        help="Only jobs of these statuses, separated by commas, such as completed,error; can be repeated.",
+    ),
+    option(
+        "--since", metavar="TIME", help="Only jobs created then or later: a time, a date, or how long ago, such as 7d."
+    ),
+    option(
+        "--until",
+        metavar="TIME",
+        help="Only jobs created before then, written likewise. Those without a time of creation drop out with either.",
+    ),
 )
 
 

@@ -24,7 +24,7 @@ _SHOWN_JOBS = 10
 
 @click.command("inspect")
 @options.output_option
-@click.option(
+@options.option(
     "--diff",
     nargs=2,
     metavar="A B",

@@ -113,7 +113,7 @@ json_option = option("--json", "as_json", is_flag=True, help="Print the result a
 
 quiet_options = chain(
     option("--quiet", "-q", is_flag=True, help="Say nothing unless something is wrong."),
-    option("--verbose", "-v", count=True, help="Log details; twice: of the libraries too."),
+    option("--verbose", "-v", count=True, help="Log details; given twice, of the libraries too."),
     option(
         "--log-format",
         type=click.Choice([form.value for form in LogFormat]),
@@ -137,12 +137,36 @@ connection_limits = chain(
         type=click.IntRange(1, 512),
         default=8,
         show_default=True,
-        help="Requests under way at once.",
+        help="Most requests under way at once.",
     ),
-    option("--connect-timeout", type=duration, default="10s", show_default=True, help="Until a connection stands."),
-    option("--read-timeout", type=duration, default="30s", show_default=True, help="Without a byte of an answer."),
-    option("--max-attempts", type=click.IntRange(1), default=6, show_default=True, help="Requests for one id."),
-    option("--id-deadline", type=duration, default="5m", show_default=True, help="For one id, waits included."),
+    option(
+        "--connect-timeout",
+        type=duration,
+        default="10s",
+        show_default=True,
+        help="Longest wait until a connection stands.",
+    ),
+    option(
+        "--read-timeout",
+        type=duration,
+        default="30s",
+        show_default=True,
+        help="Longest wait for the next byte of an answer.",
+    ),
+    option(
+        "--max-attempts",
+        type=click.IntRange(1),
+        default=6,
+        show_default=True,
+        help="Most requests for one id, or for one page of a list.",
+    ),
+    option(
+        "--id-deadline",
+        type=duration,
+        default="5m",
+        show_default=True,
+        help="Most time for one id, or one page, with all attempts and waits.",
+    ),
     option(
         "--retry-after-cap",
         type=duration,
@@ -224,7 +248,13 @@ output_mode_option = option(
 )
 
 retention_options = chain(
-    option("--keep-snapshots", type=click.IntRange(1), default=3, show_default=True, help="Newest states kept."),
+    option(
+        "--keep-snapshots",
+        type=click.IntRange(1),
+        default=3,
+        show_default=True,
+        help="How many of the newest states are kept.",
+    ),
     option(
         "--keep-hours",
         type=click.FloatRange(0),
@@ -232,7 +262,9 @@ retention_options = chain(
         show_default=True,
         help="Hours for which a superseded state is kept.",
     ),
-    option("--keep-runs", type=click.IntRange(1), default=400, show_default=True, help="Run records kept."),
+    option(
+        "--keep-runs", type=click.IntRange(1), default=400, show_default=True, help="How many records of runs are kept."
+    ),
 )
 
 run_options = chain(
@@ -275,6 +307,12 @@ run_options = chain(
         metavar="N",
         help="Programs that share the work; without it as many as the processors and the number of ids are worth.",
     ),
-    option("--batch-size", type=click.IntRange(1), default=1000, show_default=True, help="Ids staged together."),
+    option(
+        "--batch-size",
+        type=click.IntRange(1),
+        default=1000,
+        show_default=True,
+        help="How many ids are staged together, and held in memory.",
+    ),
     retention_options,
 )

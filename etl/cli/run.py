@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     type=click.Choice([strategy.value for strategy in Strategy]),
     default=Strategy.AUTO.value,
     show_default=True,
-    help="How a jobs file is fetched: one by one, by walking the list of all jobs, or many ids a request out of the "
-    "index, which needs a privilege of its own; auto takes get or page, whichever costs less.",
+    help="How a jobs file is fetched: get asks for each id; page walks the list of all jobs; mget asks the index for "
+    "500 ids at a time and needs the privilege read on it; auto takes get or page, whichever costs less.",
 )
 @options.option("--dry-run", is_flag=True, help="Say what would be fetched, skipped and written, and do none of it.")
 @metrics_option

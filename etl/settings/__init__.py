@@ -2,11 +2,12 @@
 
 from etl.settings.durations import seconds
 from etl.settings.objects import FORMATS, Connection, RunSettings, Secret, Share, Strategy
-from etl.settings.reach import ConnectionFlags, connection
+from etl.settings.reach import VARIABLES, ConnectionFlags, connection
 from etl.settings.sizes import size_bytes
 
 __all__ = [
     "FORMATS",
+    "VARIABLES",
     "Connection",
     "ConnectionFlags",
     "RunSettings",

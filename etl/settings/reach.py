@@ -34,8 +34,7 @@ class ConnectionFlags:
     insecure_http: bool = False
 
 
-# The first name is canonical; the others are those that Elastic's own tools use, and `ETL_<OPTION>`.
-_NAMES = {
+VARIABLES = {
     "url": ("ELASTICSEARCH_URL", "ETL_URL", "ES_URL", "ELASTICSEARCH_HOST", "ES_LOCAL_URL"),
     "cloud_id": ("ELASTICSEARCH_CLOUD_ID", "ETL_CLOUD_ID"),
     "api_key": ("ELASTICSEARCH_API_KEY", "ES_API_KEY", "ES_LOCAL_API_KEY"),
@@ -45,6 +44,8 @@ _NAMES = {
     "password_file": ("ELASTICSEARCH_PASSWORD_FILE", "ETL_PASSWORD_FILE"),
     "ca_certs": ("ELASTICSEARCH_CA_CERTS", "ETL_CA_CERTS"),
 }
+"""Setting → its names in the environment: the canonical one, then `ETL_<OPTION>` and those of Elastic's own tools."""
+
 _SECRET_NAMES = frozenset({"api_key", "password"})
 
 
@@ -93,7 +94,7 @@ def _variable(name: str, variables: Mapping[str, str]) -> str | None:
     Raises:
         UsageError: two of its names are set to different values.
     """
-    found = {key: variables[key].strip() for key in _NAMES[name] if variables.get(key, "").strip()}
+    found = {key: variables[key].strip() for key in VARIABLES[name] if variables.get(key, "").strip()}
     if len({value.rstrip("/") for value in found.values()}) > 1:
         shown = "" if name in _SECRET_NAMES or "@" in "".join(found.values()) else f" ({', '.join(found.values())})"
         msg = f"{' and '.join(found)} are both set and differ{shown}: unset all but one"
@@ -103,7 +104,7 @@ def _variable(name: str, variables: Mapping[str, str]) -> str | None:
 
 def _secret(name: str, file_flag: str | None, variables: Mapping[str, str]) -> str | None:
     """Return a secret out of the environment or a mounted file."""
-    canonical = _NAMES[name][0]
+    canonical = VARIABLES[name][0]
     path = file_flag or _variable(f"{name}_file", variables)
     direct = None if file_flag else _variable(name, variables)
     if path is None:
