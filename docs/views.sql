@@ -10,7 +10,8 @@ CREATE OR REPLACE VIEW filtering_rules AS SELECT * FROM 'output/latest/filtering
 CREATE OR REPLACE VIEW filtering_validation_errors AS SELECT * FROM 'output/latest/filtering_validation_errors/*.parquet';
 CREATE OR REPLACE VIEW field_issues AS SELECT * FROM 'output/latest/field_issues/*.parquet';
 
--- One row a job, with its connector. Clocks of different machines can make durations negative.
+-- One row a job, with its connector. Clocks of different machines can make durations negative; volume_mib is the volume
+-- where that can be in MiB (no more than 100 MiB a document).
 CREATE OR REPLACE VIEW jobs AS
 SELECT
     j.*,
@@ -19,7 +20,9 @@ SELECT
     coalesce(j.status IN ('completed', 'error', 'canceled'), false) AS is_final,
     coalesce(j.completed_at, j.canceled_at) AS ended_at,
     (epoch_us(coalesce(j.completed_at, j.canceled_at)) - epoch_us(j.started_at)) / 1e6 AS duration_s,
-    (epoch_us(j.started_at) - epoch_us(j.created_at)) / 1e6 AS queue_s
+    (epoch_us(j.started_at) - epoch_us(j.created_at)) / 1e6 AS queue_s,
+    CASE WHEN j.indexed_document_volume BETWEEN 0 AND 100 * greatest(coalesce(j.indexed_document_count, 0), 0)::DOUBLE
+        THEN j.indexed_document_volume END AS volume_mib
 FROM sync_jobs AS j
 LEFT JOIN connectors AS c USING (job_id);
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from etl.schema.tables import FINAL_STATUSES
+from etl.schema.tables import FINAL_STATUSES, LARGEST_DOCUMENT_MIB
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,15 @@ def jobs_with_connectors(sync_jobs: pd.DataFrame, connectors: pd.DataFrame) -> p
         ended_at=ended_at,
         duration_s=(ended_at - jobs["started_at"]).dt.total_seconds().astype("Float64"),
         queue_s=(jobs["started_at"] - jobs["created_at"]).dt.total_seconds().astype("Float64"),
+        volume_mib=_volume_mib(jobs),
     )
+
+
+def _volume_mib(jobs: pd.DataFrame) -> pd.Series[int]:
+    """Keep volumes that can be in MiB: those that leave no mean document larger than Elasticsearch takes."""
+    documents = jobs["indexed_document_count"].fillna(0).clip(lower=0).astype("float64")
+    volume = jobs["indexed_document_volume"]
+    return volume.where(volume.between(0, documents * LARGEST_DOCUMENT_MIB).fillna(value=False))
 
 
 def latest_of_each_connector(jobs: pd.DataFrame) -> pd.DataFrame:

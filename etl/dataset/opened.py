@@ -122,7 +122,9 @@ class Dataset:
         """Return the sync jobs joined with their connectors, one row a job.
 
         Beside the columns of both tables: `is_final`, `ended_at` (completed, else canceled), `duration_s` (from start
-        to end) and `queue_s` (from creation to start), in seconds; clocks of different machines can make them negative.
+        to end) and `queue_s` (from creation to start), in seconds; clocks of different machines can make them negative;
+        and `volume_mib`, which is `indexed_document_volume` where that can be in MiB, and missing where only bytes
+        explain it (over 100 MiB a document). Lower volumes of jobs before 8.8 are in bytes too, and cannot be told.
         """
         return jobs_with_connectors(self["sync_jobs"], self["connectors"])
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.report.bins import bins_of
+from etl.schema.tables import LARGEST_DOCUMENT_MIB
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +20,6 @@ COLUMNS = (
     "total_document_count", "error", "extra_json", "fetched_at", "not_found_at",
 )  # fmt: skip
 """Columns of sync_jobs that the report reads."""
-
-LARGEST_DOCUMENT_MIB = 100
-"""Elasticsearch takes no larger request, so no larger document either: a higher mean shows a volume in bytes."""
 
 _DAY_US = 86_400_000_000
 

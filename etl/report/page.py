@@ -13,8 +13,8 @@ import msgspec
 
 from etl.errors import UsageError
 from etl.report import written
-from etl.report.columns import LARGEST_DOCUMENT_MIB
 from etl.report.suspicious import LISTED
+from etl.schema.tables import LARGEST_DOCUMENT_MIB
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.report.columns import LARGEST_DOCUMENT_MIB, ended_at, odd_volumes, seconds_between
-from etl.schema.tables import FINAL_STATUSES
+from etl.report.columns import ended_at, odd_volumes, seconds_between
+from etl.schema.tables import FINAL_STATUSES, LARGEST_DOCUMENT_MIB
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -428,6 +428,9 @@ TABLES: tuple[Table, ...] = (
     FIELD_ISSUES,
 )
 
+LARGEST_DOCUMENT_MIB = 100
+"""Elasticsearch takes no larger request, so no larger document either: a higher mean shows a volume in bytes."""
+
 FINAL_STATUSES = ("completed", "error", "canceled")
 """Statuses that a job does not leave by itself (a slow worker may still overwrite them for a while)."""
 

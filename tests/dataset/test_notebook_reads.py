@@ -116,6 +116,36 @@ def test_jobs_are_joined_with_their_connectors(make: MakeBench) -> None:
     assert latest[["connector_id", "job_id"]].to_numpy().tolist() == [["conn-1", "waiting"], ["conn-2", "odd"]]
 
 
+def test_a_volume_that_only_bytes_explain_is_left_out_of_volume_mib(make: MakeBench) -> None:
+    volumes = {
+        "largest_in_mib": (1000, 10),
+        "in_bytes": (1001, 10),
+        "without_documents": (1, 0),
+        "nothing": (0, 0),
+        "negative": (-1, 10),
+        "negative_documents": (1, -10),
+        "unknown_documents": (7, None),
+        "unknown": (None, 10),
+        "most_documents": (2**63 - 1, 2**63 - 1),
+    }
+    documents = {
+        id_: job(id=id_, indexed_document_volume=volume, indexed_document_count=count)
+        for id_, (volume, count) in volumes.items()
+    }
+    bench = make(documents)
+    bench.run()
+
+    jobs = etl.open_dataset(bench.output).jobs().set_index("job_id")
+
+    known = {"largest_in_mib": 1000, "nothing": 0, "most_documents": 2**63 - 1}
+    assert jobs["volume_mib"].dropna().to_dict() == known
+    assert jobs["volume_mib"].dtype == "Int64"
+    with duckdb.connect() as database:
+        database.execute(VIEWS.read_text().replace("'output/", f"'{bench.output}/"))
+        found = database.query("SELECT job_id, volume_mib FROM jobs WHERE volume_mib IS NOT NULL").fetchall()
+    assert dict(found) == known
+
+
 def test_the_views_in_sql_say_the_same_as_the_joins_in_python(
     opened: etl.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
