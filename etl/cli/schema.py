@@ -34,5 +34,7 @@ def command(form: str, table: str | None) -> None:
         raise UsageError(msg)
     if table is not None:
         click.echo(dictionary.as_arrow(table), nl=False)
+    elif form == "markdown":
+        click.echo(dictionary.as_markdown(), nl=False)
     else:
-        click.echo(dictionary.as_markdown() if form == "markdown" else dictionary.as_json())
+        click.echo(dictionary.as_json())

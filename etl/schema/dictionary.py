@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from etl.schema.arrow import SCHEMA_VERSION, arrow_schema, schema_fingerprint
 from etl.schema.declare import Kind
+from etl.schema.diagram import as_mermaid
 from etl.schema.tables import TABLES
 
 if TYPE_CHECKING:
@@ -32,9 +33,15 @@ may be null unless it is marked *required*.
 """
 
 
+_JOINS = """\
+Every table joins on `job_id`, and a row of a table that has a `filtering_index` belongs to a row of filtering. The
+diagram shows the keys, and how many rows of a table belong to one row of the table above it: one, or any number.
+"""
+
+
 def as_markdown() -> str:
     """Return the dictionary as Markdown, ready to be `docs/data-dictionary.md`."""
-    parts = [_PREFACE, _overview(), *(_section(table) for table in TABLES)]
+    parts = [_PREFACE, _overview(), _JOINS, f"```mermaid\n{as_mermaid()}```\n", *(_section(table) for table in TABLES)]
     return "\n".join(parts) + f"\nSchema version {SCHEMA_VERSION}, fingerprint `{schema_fingerprint()}`.\n"
 
 
