@@ -152,6 +152,12 @@ def test_each_variable_that_a_page_names_is_read(page: str) -> None:
     assert set(re.findall(r"\b(?:ETL|ELASTICSEARCH)_[A-Z_]*[A-Z]\b", PAGES[page])) <= known
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_each_file_of_the_project_that_a_page_names_exists(page: str) -> None:
+    for path in re.findall(r"(?<![\w/.])(?:etl|tests|benchmarks|docs)/[\w/-]*\w(?:\.\w+)?", PAGES[page]):
+        assert (ROOT / path).exists(), path
+
+
 def test_the_glossary_has_every_outcome_and_every_strategy() -> None:
     for name in (*Outcome, *Strategy):
         assert f"`{name.value}`" in PAGES["glossary.md"] or f"- **{name.value}**" in PAGES["glossary.md"]
