@@ -71,8 +71,8 @@ def cli() -> None:
       etl run --all                   every sync job on the cluster
 
     \b
-    Exit codes: 0 done; 2 usage; 3 published but incomplete; 4 nothing published;
-    5 a check found something; 69 unreachable; 74 output;
+    Exit codes: 0 done; 1 a bug; 2 usage; 3 published but incomplete;
+    4 nothing published; 5 a check found something; 69 unreachable; 74 output;
     75 locked; 77 refused; 130 interrupted; 143 terminated.
     """
 

@@ -96,6 +96,17 @@ def test_every_variable_of_the_connection_is_documented() -> None:
         assert all(f"`{name}`" in PAGES["commands.md"] for name in names)
 
 
+def test_every_option_can_be_given_in_the_environment() -> None:
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        for option in command.params:
+            if isinstance(option, click.Option):
+                expected = "ETL_" + option.opts[0].removeprefix("--").upper().replace("-", "_")
+                assert option.envvar == expected or expected in VARIABLES[option.name or ""], (name, option.opts)
+
+
 def test_a_command_without_documentation_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "etl.cli.planted", SimpleNamespace(command=click.Command("planted")))
     monkeypatch.setitem(COMMANDS, "planted", "Be found.")
