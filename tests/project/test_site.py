@@ -54,7 +54,7 @@ class Loaded(HTMLParser):
 
 def test_every_page_is_built_without_a_warning_and_loads_only_files_of_the_site(site: Path) -> None:
     pages = sorted(site.rglob("*.html"))
-    assert {page.name for page in pages} >= {"index.html", "commands.html", "CHANGELOG.html", DIAGRAM}
+    assert {page.name for page in pages} >= {"index.html", "commands.html", "notebook.html", "CHANGELOG.html", DIAGRAM}
 
     for page in pages:
         loaded = Loaded()
