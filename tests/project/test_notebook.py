@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from notebooks import NOTEBOOK, executed, outputs, picture, read
+from PIL.Image import Resampling
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 COMMITTED = read()
+ALIKE = 4.0
+"""Of 256 shades. Releases that are two years apart come to 2.4, two questions to 5.2 at least."""
 SECTIONS = re.split(r"^## ", "\n".join(
     cell.source if cell.cell_type == "markdown" else f"```python\n{cell.source}\n```" for cell in COMMITTED.cells
 ), flags=re.MULTILINE)[1:]  # fmt: skip
@@ -61,18 +65,19 @@ def test_it_runs_in_an_empty_folder_and_shows_what_is_committed(
         if drawn is None or kept is None:
             assert now.data == then.data
         else:
-            assert difference(drawn, kept) < 2, "run python tests/support/notebooks.py"
+            assert difference(drawn, kept) < ALIKE, "run python tests/support/notebooks.py"
     assert list((tmp_path / "empty").iterdir()) == []
 
 
-@pytest.mark.parametrize(("first", "second"), [(0, 1), (1, 8), (8, 9)])
-def test_the_pictures_of_two_questions_would_be_told_apart(first: int, second: int) -> None:
+def test_the_pictures_of_any_two_questions_would_be_told_apart() -> None:
     pictures = [drawn for output in outputs(COMMITTED) if (drawn := picture(output))]
 
-    assert difference(pictures[first], pictures[second]) > 5
+    assert min(difference(*two) for two in combinations(pictures, 2)) > ALIKE
 
 
 def difference(first: Image.Image, second: Image.Image) -> float:
-    """Return how far the brightness of two pictures is apart, on average; another release of fonts is not far."""
-    one, other = (np.asarray(picture.convert("L").resize((160, 80)), float) for picture in (first, second))
+    """Return how far the brightness of two pictures is apart, from far: releases draw letters differently."""
+    one, other = (
+        np.asarray(picture.convert("L").resize((16, 8), Resampling.BOX), float) for picture in (first, second)
+    )
     return float(np.abs(one - other).mean())
