@@ -97,7 +97,7 @@ def test_an_object_with_the_requested_id_is_the_document_byte_for_byte(body: byt
         (b'{"id":"b","id":"c"}', "another id's answer"),
         (b'{"count":10000,"results":[{"id":"a"}]}', "a list of sync jobs"),
         (b'{"_source":{"id":"a"}}', "no id in it"),
-        (b'{"id":"a","x":' + b"[" * 1000 + b"]" * 1000 + b"}", "deeper"),
+        (b'{"id":"a","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "deeper"),  # than any Python reads by itself
     ],
 )
 def test_a_200_that_is_not_the_job_asked_for_is_asked_again_and_then_rejected(body: bytes, said: str) -> None:
