@@ -80,8 +80,11 @@ class Kind(StrEnum):
     FOREIGN = "foreign"
     """A note: something that is no part of the dataset."""
 
+    PRIVATE = "private"
+    """A note: something that only the account that runs etl may read, and no reader needs."""
 
-NOTES = frozenset({Kind.LEFTOVER, Kind.FOREIGN})
+
+NOTES = frozenset({Kind.LEFTOVER, Kind.FOREIGN, Kind.PRIVATE})
 """The kinds that are no damage."""
 
 

@@ -43,6 +43,32 @@ def listing(folder: Path) -> list[Path]:
         raise OutputError(msg) from error
 
 
+def private_listing(folder: Path, findings: Findings) -> list[Path]:
+    """Return what is in a folder that only the account that runs etl may read; nothing, and a note, to another one.
+
+    Raises:
+        OutputError: the folder cannot be read for another reason.
+    """
+    try:
+        return listing(folder)
+    except OutputError as error:
+        if not is_private(error):
+            raise
+        tell_private(folder, findings)
+        return []
+
+
+def is_private(error: OutputError) -> bool:
+    """Tell whether a folder or a file cannot be read since it is another account's."""
+    return isinstance(error.__cause__, PermissionError)
+
+
+def tell_private(path: Path, findings: Findings) -> None:
+    """Note that a part was not looked at."""
+    detail = "private to the account that runs etl, so it was not looked at; that account can check it"
+    findings.add(Kind.PRIVATE, path, detail)
+
+
 def run_ids(folder: Path) -> list[str]:
     """Return the names in snapshots/ or runs/ that are run ids, the oldest first.
 
@@ -115,7 +141,10 @@ def look_around(layout: Layout, findings: Findings) -> None:
     Raises:
         OutputError: a folder cannot be read.
     """
-    parts = {layout.link, layout.pointer, layout.snapshots, layout.runs, layout.staging, layout.lock}
+    parts = {
+        layout.link, layout.pointer, layout.snapshots, layout.runs, layout.staging, layout.lock,
+        layout.root / ".gitignore",  # keeps a dataset out of the repository that it stands in
+    }  # fmt: skip
     fresh = {path.with_name(f".{path.name}{TMP}") for path in (layout.link, layout.pointer)}
     for path in listing(layout.root):
         if path in fresh:
@@ -123,7 +152,7 @@ def look_around(layout: Layout, findings: Findings) -> None:
         elif path not in parts:
             findings.add(Kind.FOREIGN, path, "is no part of the dataset; better kept elsewhere")
     for folder in (layout.snapshots, layout.runs, layout.staging):
-        for path in listing(folder):
+        for path in private_listing(folder, findings):
             if is_unfinished(path.name):
                 findings.add(Kind.LEFTOVER, path, "unfinished, by a run that died or still works; the next removes it")
             elif not is_run_id(path.name):

@@ -84,6 +84,7 @@ def _lines(seen: Overview) -> list[str]:
         lines += ["", *table_lines(("run", "state", "exit", "outcomes"), runs)]
         if len(seen.runs) > len(runs):
             lines.append(f"  and {len(seen.runs) - len(runs)} earlier ones")
+    lines += ["", *(f"note: {note}" for note in seen.notes)] if seen.notes else []
     return [printable(line) for line in lines]
 
 

@@ -14,7 +14,7 @@ from etl.errors import OutputError
 from etl.load.layout import Layout
 from etl.load.parquet import read_chunks
 from etl.load.reader import open_snapshot
-from etl.load.runs import rechecks
+from etl.load.runs import PrivateRecordsError, rechecks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,16 +94,21 @@ class ChosenJobs:
     def looked_at(self, jobs: pa.Array) -> dict[str, datetime]:
         """Return when jobs were last fetched again and found unchanged, as far as records of runs tell (UTC).
 
+        To an account that may not read these they tell nothing.
+
         Args:
             jobs: their ids; those that are not in the answer were not looked at since `fetched_at`.
 
         Raises:
-            OutputError: a record cannot be read.
+            OutputError: the records cannot be read, though this account may.
         """
         latest: dict[str, datetime] = {}
-        for looks in rechecks(Layout(self._root), self.manifest.origin.source) if len(jobs) else ():
-            for row in looks.filter(pc.is_in(looks["id"], value_set=jobs)).to_pylist():
-                latest[row["id"]] = max(row["fetched_at"], latest.get(row["id"], row["fetched_at"]))
+        try:
+            for looks in rechecks(Layout(self._root), self.manifest.origin.source) if len(jobs) else ():
+                for row in looks.filter(pc.is_in(looks["id"], value_set=jobs)).to_pylist():
+                    latest[row["id"]] = max(row["fetched_at"], latest.get(row["id"], row["fetched_at"]))
+        except PrivateRecordsError:
+            return {}
         return latest
 
     def _wanted(self, month: str | None) -> pa.Array | None:

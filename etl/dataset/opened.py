@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -139,9 +140,14 @@ class Dataset:
     def runs(self) -> pd.DataFrame:
         """Return the runs that are on record, oldest first, with the number of ids by outcome.
 
+        A record that cannot be read is left out, with a warning.
+
         Raises:
-            OutputError: a record cannot be read.
+            OutputError: the records are another account's, or their folder cannot be read.
         """
+        records = read_runs(Layout(self._root))
+        for problem in records.damaged:
+            warnings.warn(problem, stacklevel=2)
         columns = ["run_id", "state", "source", "started_at", "ended_at", "exit_code", "snapshot"]
         outcomes = ["loaded", "unchanged", "not_found", "failed", "rejected", "invalid"]
         rows = [
@@ -150,7 +156,7 @@ class Dataset:
                 "state": run.state.value,
                 **{name: run.outcomes.get(name, 0) for name in outcomes},
             }
-            for run in sorted(read_runs(Layout(self._root)), key=lambda run: run.started_at)
+            for run in records.runs
         ]
         dtypes = {
             **dict.fromkeys(["run_id", "state", "source", "snapshot"], "string"),

@@ -13,7 +13,7 @@ from etl.errors import OutputError
 from etl.load.layout import Layout
 from etl.load.manifest import RunManifest, RunState
 from etl.load.reader import Snapshot, open_snapshot
-from etl.load.runs import ONLY_JOINS, read_runs
+from etl.load.runs import ONLY_JOINS, PrivateRecordsError, read_runs
 from etl.schema.tables import TABLES
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Overview:
         redacted: withheld configuration fields by name, with the number of jobs, the most frequent first.
         snapshots: run ids of the states that are kept.
         runs: records of runs, newest first.
+        notes: why there are not more of them.
     """
 
     folder: Path
@@ -74,6 +75,7 @@ class Overview:
     redacted: Mapping[str, int]
     snapshots: Sequence[str]
     runs: Sequence[RunManifest]
+    notes: Sequence[str]
 
     def as_json(self) -> dict[str, Any]:
         """Return the overview as JSON values; times in ISO 8601."""
@@ -108,11 +110,12 @@ class Overview:
                 }
                 for run in self.runs
             ],
+            "notes": list(self.notes),
         }
 
 
 def overview(path: str | Path) -> Overview:
-    """Look at a dataset; only a few columns are read.
+    """Look at a dataset; only a few columns are read. To an account that may not read the records of runs it has none.
 
     Raises:
         OutputError: there is no dataset, or it cannot be read.
@@ -122,11 +125,11 @@ def overview(path: str | Path) -> Overview:
     if snapshot is None:
         msg = f"{root}: no dataset is published here; make one with `etl run` or, to try, `etl demo`"
         raise OutputError(msg)
-    runs = sorted(read_runs(Layout(root)), key=lambda run: run.started_at)
+    layout = Layout(root)
+    runs, notes = records_or_notes(layout)
     manifest = snapshot.manifest
     oldest, newest, statuses, gone = _jobs(snapshot)
-    checks = [run.ended_at for run in runs if _has_checked(run, manifest.origin.source)]
-    layout = Layout(root)
+    checks = [_ended(run, snapshot) for run in runs if _has_checked(run, manifest.origin.source)]
     return Overview(
         folder=root,
         source=manifest.origin.source,
@@ -145,7 +148,21 @@ def overview(path: str | Path) -> Overview:
         redacted=dict(_redacted(snapshot).most_common()),
         snapshots=sorted(folder.name for folder in layout.snapshots.iterdir()),
         runs=runs[::-1],
+        notes=notes,
     )
+
+
+def records_or_notes(layout: Layout) -> tuple[Sequence[RunManifest], Sequence[str]]:
+    """Return the records of runs, oldest first, and why there are not more: readers do without.
+
+    Raises:
+        OutputError: the folder of the records cannot be read, though this account may.
+    """
+    try:
+        records = read_runs(layout)
+    except PrivateRecordsError as error:
+        return (), (str(error),)
+    return records.runs, records.damaged
 
 
 def _jobs(snapshot: Snapshot) -> tuple[datetime | None, datetime | None, Counter[str], int]:
@@ -173,6 +190,11 @@ def _redacted(snapshot: Snapshot) -> Counter[str]:
 def _has_checked(run: RunManifest, source: str) -> bool:
     """Tell whether a run has looked at what a source has; joining files does not."""
     return run.state in _CHECKED and run.source == source and not run.inputs.get(ONLY_JOINS)
+
+
+def _ended(run: RunManifest, latest: Snapshot) -> datetime:
+    """Return when a run ended; its record is written before what it publishes is built."""
+    return max(run.ended_at, latest.manifest.created_at) if run.run_id == latest.run_id else run.ended_at
 
 
 def _size(snapshot: Snapshot, name: str) -> TableSize:

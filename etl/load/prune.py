@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from etl.load.layout import is_run_id
 from etl.load.pointer import read_pointer
 from etl.load.reader import Snapshot, chain_of
+from etl.load.runs import is_whole
 from etl.load.staging import remove_folder
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Pruned:
 def prune(storage: Storage, retention: Retention, now: datetime) -> Pruned:
     """Remove what is beyond retention, and snapshots that show what `latest` must not show; never `latest` itself.
 
+    The record of a run that cannot be read stays: a person looks at it first.
+
     Args:
         storage: of the dataset, under the lock.
         retention: see there.
@@ -60,6 +63,7 @@ def prune(storage: Storage, retention: Retention, now: datetime) -> Pruned:
     runs = storage.layout.runs
     recorded = sorted(path.name for path in runs.iterdir() if is_run_id(path.name)) if runs.is_dir() else []
     old_runs = recorded[: max(0, len(recorded) - retention.runs)]
+    old_runs = [run_id for run_id in old_runs if is_whole(storage.layout, run_id)]
     for run_id in old_runs:
         remove_folder(storage, storage.layout.run(run_id))
     return Pruned(snapshots=tuple(doomed), runs=tuple(old_runs))

@@ -38,6 +38,7 @@ class Recovered:
         discarded_snapshots: that nobody was led to.
         abandoned_runs: that died before they published.
         finished_runs: that died after.
+        damaged_records: of runs: for each why it cannot be read, with the remedy.
         replaces_sandbox: whether what is published is demo data, and this run is real.
     """
 
@@ -51,6 +52,7 @@ class Recovered:
     discarded_snapshots: tuple[str, ...]
     abandoned_runs: tuple[str, ...]
     finished_runs: tuple[str, ...]
+    damaged_records: tuple[str, ...]
     replaces_sandbox: bool
 
 
@@ -69,13 +71,13 @@ def recover(storage: Storage, origin: Origin) -> Recovered:
     chain = chain_of(root, read_pointer(root))
     latest = chain[0] if chain else None
     replaces = _check_terms(root, latest, origin)
-    runs = read_runs(storage.layout)
+    records = read_runs(storage.layout)
     _check_link(storage, latest)
     _remove_leftovers(storage)
     settle_pointer(storage)
     published = {snapshot.run_id for snapshot in chain}
     discarded = _discard_snapshots(storage, published)
-    unfinished = [run for run in runs if run.state is RunState.PUBLISHING]
+    unfinished = [run for run in records.runs if run.state is RunState.PUBLISHING]
     finished = [run for run in unfinished if run.run_id in published]
     abandoned = [run for run in unfinished if run.run_id not in published]
     for run in finished:
@@ -100,6 +102,7 @@ def recover(storage: Storage, origin: Origin) -> Recovered:
         discarded_snapshots=discarded,
         abandoned_runs=tuple(run.run_id for run in abandoned),
         finished_runs=tuple(run.run_id for run in finished),
+        damaged_records=records.damaged,
         replaces_sandbox=replaces,
     )
 

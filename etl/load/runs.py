@@ -18,6 +18,7 @@ from etl.load.layout import MANIFEST, is_run_id, unfinished
 from etl.load.manifest import RunManifest, RunState, encode, read_manifest
 from etl.load.parquet import ParquetFile
 from etl.model import IdRecord, Outcome
+from etl.observe.logs import LOGGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -33,6 +34,9 @@ REJECTED = "rejected.ndjson"
 
 ONLY_JOINS = "compact"
 """Among the inputs of a run that asked the cluster for nothing: it only joined files."""
+
+REMEDY = "move the folder of that run away: it is only a record"
+"""What to do about a record of a run that is damaged, as the end of a sentence."""
 
 OUTCOMES_SCHEMA = pa.schema(
     [
@@ -138,15 +142,59 @@ def set_state(storage: Storage, manifest: RunManifest, state: RunState) -> RunMa
     return changed
 
 
-def read_runs(layout: Layout) -> list[RunManifest]:
-    """Read the manifests of all runs, oldest first.
+class PrivateRecordsError(OutputError):
+    """The records of runs are another account's, which alone may read them. What is published needs none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Records:
+    """The records of runs that a dataset has.
+
+    Attributes:
+        runs: manifests, oldest first.
+        damaged: for each record that cannot be read, why, with the remedy: nothing else needs it.
+    """
+
+    runs: tuple[RunManifest, ...]
+    damaged: tuple[str, ...]
+
+
+def read_runs(layout: Layout) -> Records:
+    """Read the manifests of all runs.
 
     Raises:
-        OutputError: one cannot be read.
+        PrivateRecordsError: this account may not read them.
+        OutputError: the folder of the records cannot be read.
     """
-    names = sorted(path.name for path in layout.runs.iterdir()) if layout.runs.is_dir() else []
-    runs = [read_run(layout, name) for name in names if is_run_id(name)]
-    return sorted(runs, key=lambda run: run.started_at)  # ids of one second are in no order
+    runs: list[RunManifest] = []
+    damaged: list[str] = []
+    for name in _names(layout):
+        try:
+            runs.append(read_run(layout, name))
+        except OutputError as error:
+            if isinstance(error.__cause__, PermissionError):
+                raise _private(layout) from error
+            if layout.run(name).is_dir():  # else a run that works now has pruned it
+                damaged.append(str(error))
+    runs.sort(key=lambda run: run.started_at)  # ids of one second are in no order
+    return Records(runs=tuple(runs), damaged=tuple(damaged))
+
+
+def _names(layout: Layout) -> list[str]:
+    try:
+        return sorted(path.name for path in layout.runs.iterdir() if is_run_id(path.name))
+    except FileNotFoundError:
+        return []
+    except PermissionError as error:
+        raise _private(layout) from error
+    except OSError as error:
+        msg = f"{layout.runs}: cannot be read: {error.strerror}; move it away: it holds only the records of runs"
+        raise OutputError(msg) from error
+
+
+def _private(layout: Layout) -> PrivateRecordsError:
+    msg = f"{layout.runs}: the records of runs are private to the account that runs etl; ask for them as that account"
+    return PrivateRecordsError(msg)
 
 
 def read_run(layout: Layout, run_id: str) -> RunManifest:
@@ -156,24 +204,38 @@ def read_run(layout: Layout, run_id: str) -> RunManifest:
         OutputError: it cannot be read.
     """
     path = layout.run(run_id) / MANIFEST
-    return read_manifest(path, RunManifest, remedy="move the folder of that run away: it is only a record")
+    return read_manifest(path, RunManifest, remedy=REMEDY)
+
+
+def is_whole(layout: Layout, run_id: str) -> bool:
+    """Tell whether the manifest of a run can be read."""
+    try:
+        read_run(layout, run_id)
+    except OutputError:
+        return False
+    return True
 
 
 def rechecks(layout: Layout, source: str) -> Iterator[pa.Table]:
     """Yield ids and times of the fetches from a source that found a job unchanged, in the columns RECHECK_COLUMNS.
 
+    A record that cannot be read tells of none: its jobs are fetched once more than needed.
+
     Raises:
-        OutputError: a run's folder cannot be read.
+        PrivateRecordsError: this account may not read the records.
+        OutputError: the folder of the records cannot be read.
     """
     again = (pc.field("outcome") == Outcome.UNCHANGED.value) & (pc.field("attempts") > 0)
-    for manifest in read_runs(layout):
+    for manifest in read_runs(layout).runs:
         if manifest.rechecks and manifest.source == source:
             path = layout.run(manifest.run_id) / OUTCOMES
             try:
                 rows = pq.read_table(path, columns=[*RECHECK_COLUMNS], filters=again, partitioning=None)
+            except PermissionError as error:
+                raise _private(layout) from error
             except (OSError, pa.ArrowException) as error:
-                msg = f"{path}: cannot be read: {error}; move the folder of that run away: it is only a record"
-                raise OutputError(msg) from error
+                LOGGER.warning("%s: cannot be read: %s; %s", path, " ".join(str(error).split()), REMEDY)
+                continue
             yield rows.filter(pc.is_valid(rows["fetched_at"]))
 
 

@@ -116,6 +116,7 @@ def _warnings(course: Course, plan: PublishPlan | None) -> Iterator[str]:
             f"{plan.loaded_before_widening} jobs were loaded while fewer fields were exposed and stay as they are; "
             "--refresh fetches them again"
         )
+    yield from recovered.damaged_records
     if recovered.replaces_sandbox:
         yield "the demo's data were replaced"
     if recovered.adopted:

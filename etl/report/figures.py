@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from etl.dataset.chosen import ChosenJobs
-from etl.dataset.opened import open_dataset
+from etl.dataset.overview import records_or_notes
+from etl.load.layout import Layout
+from etl.model import Outcome
 from etl.report.census import Census, census
 from etl.report.columns import COLUMNS, derived
 from etl.report.cube import Axes, Cube
@@ -18,10 +20,11 @@ from etl.report.quality import Quality, quality
 from etl.report.suspicious import Reason, Suspicious
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from etl.extract.filters import JobFilters
+    from etl.load.manifest import RunManifest
 
 # Together with the page itself, and plotly's 4.8 MB, below 6 MB.
 _TOTAL_BYTES = 300_000
@@ -50,6 +53,7 @@ class Figures:
         change_count: number of fields of connectors that changed.
         quality: what did not fit.
         runs: the latest runs with their outcomes, the newest first.
+        run_notes: why there are not more of them.
     """
 
     source: str
@@ -66,6 +70,7 @@ class Figures:
     change_count: int
     quality: Quality
     runs: list[dict[str, Any]]
+    run_notes: Sequence[str]
 
 
 def gather(root: Path, filters: JobFilters, *, advance: Callable[[int], None]) -> Figures:
@@ -104,6 +109,7 @@ def gather(root: Path, filters: JobFilters, *, advance: Callable[[int], None]) -
         if month is not None:
             drift.add_month(chosen, month)
     changes, change_count = drift.found()
+    runs, notes = records_or_notes(Layout(root))
     cells = parts.within(_PARTS_BYTES)
     return Figures(
         source=chosen.manifest.origin.source,
@@ -119,5 +125,16 @@ def gather(root: Path, filters: JobFilters, *, advance: Callable[[int], None]) -
         changes=changes,
         change_count=change_count,
         quality=quality(chosen),
-        runs=open_dataset(root).runs().tail(_SHOWN_RUNS)[::-1].to_dict("records"),  # type: ignore[arg-type]
+        runs=[_shown(run) for run in runs[-_SHOWN_RUNS:][::-1]],
+        run_notes=notes,
     )
+
+
+def _shown(run: RunManifest) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "started_at": run.started_at,
+        "state": run.state.value,
+        "exit_code": run.exit_code,
+        **{outcome.value: run.outcomes.get(outcome.value, 0) for outcome in Outcome},
+    }

@@ -195,7 +195,7 @@ def test_a_dead_publish_is_told_as_abandoned_and_its_snapshot_goes(storage: Trac
     with Run(storage, now=NOW + 2 * HOUR).open() as writer:
         assert writer.recovered.discarded_snapshots == (second,)
         assert writer.recovered.abandoned_runs == (second,)
-    assert {run.run_id: run.state for run in read_runs(layout)}[second] is RunState.ABANDONED
+    assert {run.run_id: run.state for run in read_runs(layout).runs}[second] is RunState.ABANDONED
     assert not layout.snapshot(second).exists()
 
 

@@ -86,4 +86,4 @@ def test_the_oldest_snapshot_goes_first_so_that_the_chain_stays_whole(storage: T
 
 def test_the_newest_run_folders_stay(storage: TracedStorage, root: Path) -> None:
     names = publish_hourly(storage, 5, Retention(runs=2))
-    assert [run.run_id for run in read_runs(Layout(root))] == names[-2:]
+    assert [run.run_id for run in read_runs(Layout(root)).runs] == names[-2:]

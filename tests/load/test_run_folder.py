@@ -10,9 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from etl.dataset import open_dataset
+from etl.dataset.overview import overview
 from etl.errors import ExitCode, OutputError
 from etl.load.layout import Layout, is_run_id, new_run_id
 from etl.load.manifest import RunState
+from etl.load.prune import Retention
 from etl.load.runs import RunRecord, read_run
 from etl.load.staging import stage
 from etl.load.storage import Storage
@@ -92,25 +95,67 @@ def test_a_manifest_of_a_later_version_with_more_keys_is_read(storage: TracedSto
     Run(storage, now=NOW + HOUR).publish([])
 
 
-@pytest.mark.parametrize("where", ["latest", "runs"])
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda text: text[:50], "cannot be read as a manifest"),
-        (lambda text: text.replace('"format_version": 1', '"format_version": 2'), "written by a later version"),
-    ],
-)
+DAMAGES = [
+    (lambda text: text[:50], "cannot be read as a manifest"),
+    (lambda text: text.replace('"format_version": 1', '"format_version": 2'), "written by a later version"),
+]
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGES)
 def test_a_manifest_that_cannot_be_read_is_named_with_a_remedy(
-    storage: TracedStorage, root: Path, where: str, damage: Callable[[str], str], message: str
+    storage: TracedStorage, root: Path, damage: Callable[[str], str], message: str
 ) -> None:
     Run(storage).publish([Job(id="a")])
-    path = root / "latest" if where == "latest" else next((root / "runs").iterdir())
-    path /= "_manifest.json"
+    path = root / "latest" / "_manifest.json"
     path.write_text(damage(path.read_text()))
     with pytest.raises(OutputError, match=message) as refused:
         Run(storage, now=NOW + HOUR).open()
     assert path.name in str(refused.value)
-    assert any(remedy in str(refused.value) for remedy in ("restore it", "move the folder", "upgrade etl"))
+    assert any(remedy in str(refused.value) for remedy in ("restore it", "upgrade etl"))
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGES)
+def test_the_record_of_a_run_that_cannot_be_read_is_passed_over_with_a_warning_and_kept(
+    storage: TracedStorage, root: Path, damage: Callable[[str], str], message: str
+) -> None:
+    first = Run(storage).publish([Job(id="a")]).run.run_id
+    path = Layout(root).run(first) / "_manifest.json"
+    path.write_text(damage(path.read_text()))
+
+    later = Run(storage, now=NOW + HOUR, retention=Retention(runs=1))
+    with later.open() as writer:
+        (told,) = writer.recovered.damaged_records
+    later.publish([Job(id="b")])
+
+    assert message in told
+    assert any(remedy in told for remedy in ("move the folder of that run away", "upgrade etl"))
+    assert path.is_file()
+    with pytest.warns(UserWarning, match=message):
+        assert list(open_dataset(root).runs()["run_id"]) == [later.run_id]
+    assert [run.run_id for run in overview(root).runs] == [later.run_id]
+    assert overview(root).notes == (told,)
+
+
+def test_outcomes_that_cannot_be_read_cost_a_fetch_and_not_the_run(
+    storage: TracedStorage, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = Run(storage)
+    with run.open() as writer:
+        record = RunRecord(
+            source="cluster-1",
+            started_at=NOW,
+            ended_at=NOW,
+            exit_code=0,
+            outcomes=[IdRecord(id="a", outcome=Outcome.UNCHANGED, attempts=1, fetched_at=NOW)],
+        )
+        writer.record(record, RunState.UNCHANGED, now=NOW)
+    (Layout(root).run(run.run_id) / "outcomes.parquet").write_bytes(b"PAR1")
+
+    Run(storage, now=NOW + HOUR).publish([Job(id="b")])
+    Run(storage, now=NOW + 2 * HOUR).publish([Job(id="c")])
+
+    assert published(root).rows("sync_jobs") == 2
+    assert "outcomes.parquet: cannot be read" in caplog.text
 
 
 def test_the_watermark_is_carried_over_until_a_new_one_comes(storage: TracedStorage, root: Path) -> None:

@@ -123,7 +123,7 @@ def finish(root: Path) -> None:
     assert contents(root) == AFTER
     assert_whole(root)
     assert_tidy(root)
-    states = {run.run_id: run.state for run in read_runs(Layout(root))}
+    states = {run.run_id: run.state for run in read_runs(Layout(root)).runs}
     assert RunState.PUBLISHING not in states.values()
 
 
