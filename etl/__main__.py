@@ -1,6 +1,6 @@
 """`python -m etl`."""
 
-from etl.cli.main import program
+from etl.cli.entry import program
 
 if __name__ == "__main__":
     program()

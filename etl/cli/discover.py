@@ -10,6 +10,7 @@ from etl.cli import options
 from etl.cli.filters import filter_options, filters_of
 from etl.cli.run import configure_logs, flags, limits
 from etl.cli.signals import stopping
+from etl.cli.streams import until_nobody_reads
 from etl.errors import ExitCode
 from etl.extract.jobs_file import format_jobs
 from etl.observe.logs import tell_warning
@@ -35,8 +36,9 @@ def command(**given: Any) -> None:  # noqa: ANN401 - as click hands them over
     stop = Stop()
     with stopping(stop):
         walk = discover(filters_of(given), reached, stop=stop)
-        for group in walk.ids():
-            click.echo(format_jobs((job_id, None) for job_id in group), nl=False)
+        with until_nobody_reads():
+            for group in walk.ids():
+                click.echo(format_jobs((job_id, None) for job_id in group), nl=False)
         report = walk.report()
     for note in (*report.notes, *map(str, report.incomplete)):
         tell_warning(note)

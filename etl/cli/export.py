@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +12,15 @@ import click
 from etl.cli import options
 from etl.cli.filters import filter_options, filters_of
 from etl.cli.present import table_lines
+from etl.cli.streams import standard_output, until_nobody_reads
 from etl.dataset.export import Export, Exported
 from etl.dataset.export_files import FORMATS, Folder, Stream
-from etl.errors import ExitCode, UsageError
+from etl.errors import UsageError
 from etl.observe.logs import configure, printable
 from etl.observe.progress import progress
 from etl.schema.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from etl.dataset.export_files import Destination
 
 _STDOUT = "-"
@@ -71,20 +68,9 @@ def command(dest: str, **given: Any) -> None:  # noqa: ANN401 - as click hands t
     tables = tuple(dict.fromkeys(given["tables"])) or tuple(table.name for table in TABLES)
     destination = _destination(dest, root, given)
     export = Export(root, filters_of(given))
-    with progress(export.rows(tables), "rows", quiet=given["quiet"]) as shown, _until_nobody_reads():
+    with progress(export.rows(tables), "rows", quiet=given["quiet"]) as shown, until_nobody_reads():
         exported = export.write(destination, tables, given["form"], csv_raw=given["csv_raw"], advance=shown.advance)
     _show(exported, as_json=given["as_json"], quiet=given["quiet"])
-
-
-@contextmanager
-def _until_nobody_reads() -> Iterator[None]:
-    """End the command in order where the reader of standard output has gone, as `head` does."""
-    try:
-        yield
-    except BrokenPipeError as error:
-        # What is still buffered would be tried again at the very end, and complained about.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise click.exceptions.Exit(ExitCode.OK) from error
 
 
 def _destination(dest: str, root: Path, given: dict[str, Any]) -> Destination:
@@ -93,7 +79,7 @@ def _destination(dest: str, root: Path, given: dict[str, Any]) -> Destination:
     if given["form"] == "parquet" and sys.stdout.isatty():
         msg = "Parquet is no text for a terminal: redirect standard output to a file, or name a folder"
         raise UsageError(msg)
-    return Stream(sys.stdout.buffer)
+    return Stream(standard_output())
 
 
 def _show(exported: Exported, *, as_json: bool, quiet: bool) -> None:

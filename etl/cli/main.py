@@ -6,6 +6,7 @@ import importlib
 import logging
 import sys
 from importlib import metadata
+from typing import Any
 
 import click
 
@@ -42,6 +43,14 @@ class Commands(click.Group):
             return None
         command: click.Command = importlib.import_module(f"etl.cli.{cmd_name}").command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what the command returns
+        """Invoke the command; click itself would end in silence, with exit code 1, where any pipe breaks."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            msg = "a pipe broke that is not standard output"
+            raise RuntimeError(msg) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's interface
         """List the commands without importing them."""
@@ -80,11 +89,10 @@ def cli() -> None:
 _WITHOUT_FRAMES = frozenset({"run", "discover", "demo", "replay", "verify", "compact"})
 
 
-def program() -> None:
-    """Do what `main` does, as a program of its own."""
+def spare_frames() -> None:
+    """Do without pandas in this program where its command makes no frames."""
     if len(sys.argv) > 1 and sys.argv[1] in _WITHOUT_FRAMES:
         without_pandas()
-    main()
 
 
 def main() -> None:
@@ -106,10 +114,6 @@ def main() -> None:
         tell_problem(str(error))
         LOGGER.debug("where it came from", exc_info=error)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader of stdout has gone, as `head` does; nothing more can be said there.
-        sys.stderr.close()
-        sys.exit(ExitCode.OK)
     except Exception as error:  # noqa: BLE001 - the last place where a bug is told without its secrets
         _tell_bug(error)
         sys.exit(ExitCode.BUG)

@@ -11,6 +11,7 @@ import click
 from etl.cli import options
 from etl.cli.metrics import metrics_option
 from etl.cli.run import execute, run_settings
+from etl.cli.streams import standard_input
 from etl.observe.logs import configure
 from etl.pipeline.replay import replay
 
@@ -38,4 +39,5 @@ def command(files: tuple[str, ...], source: str | None, **given: Any) -> None:  
     """
     configure(-1 if given["quiet"] else given["verbose"])
     settings = run_settings(given, source=source)
-    execute(partial(replay, files, settings, stdin=sys.stdin.buffer, inputs={"files": list(files)}), given)
+    stdin = standard_input() if "-" in files else sys.stdin.buffer
+    execute(partial(replay, files, settings, stdin=stdin, inputs={"files": list(files)}), given)

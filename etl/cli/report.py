@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import click
 
 from etl.cli import options
 from etl.cli.filters import filter_options, filters_of
+from etl.cli.streams import standard_output, until_nobody_reads
 from etl.dataset.export_files import Folder, Stream
 from etl.errors import UsageError
 from etl.observe.logs import configure, printable
@@ -57,14 +57,14 @@ def command(to: str, **given: Any) -> None:  # noqa: ANN401 - as click hands the
     with progress(None, "jobs", quiet=given["quiet"]) as shown:
         figures = gather(root, filters_of(given), advance=shown.advance)
     page = render(figures).encode()
-    with destination.create(file) as (storage, path):
+    with until_nobody_reads(), destination.create(file) as (storage, path):
         storage.write_file(path, page)
     _show(figures, destination.name_of(file), len(page), as_json=given["as_json"], quiet=given["quiet"])
 
 
 def _destination(to: str, root: Path) -> tuple[Destination, str]:
     if to == _STDOUT:
-        return Stream(sys.stdout.buffer), to
+        return Stream(standard_output()), to
     path = Path(os.path.abspath(to))  # noqa: PTH100 - resolve() would follow a link that is to be replaced
     if path.is_dir():
         msg = f"--to {path}: is a folder; name a file in it, such as {path / 'report.html'}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from etl.cli.filters import filter_options, filters_of
 from etl.cli.metrics import metrics_option
 from etl.cli.present import show_rehearsal, show_run, show_whole_rehearsal
 from etl.cli.signals import stopping
+from etl.cli.streams import standard_input
 from etl.errors import ExitCode, UsageError
 from etl.extract.filters import JobFilters
 from etl.extract.jobs_file import JobsFile, read_jobs
@@ -136,10 +136,10 @@ def read_jobs_file(path: str) -> JobsFile:
     """Read the ids.
 
     Raises:
-        UsageError: there is no such file, or it cannot be read.
+        UsageError: there is no such file, it cannot be read, or standard input is closed.
     """
     if path == "-":
-        return read_jobs(sys.stdin.buffer)
+        return read_jobs(standard_input())
     try:
         with Path(path).open("rb") as stream:
             return read_jobs(stream)

@@ -214,8 +214,8 @@ def test_parquet_is_not_written_to_a_terminal(varied: Path, monkeypatch: pytest.
 @pytest.mark.parametrize("form", ["csv", "parquet", "jsonl"])
 def test_a_reader_that_goes_away_ends_it_in_silence(varied: Path, form: str) -> None:
     arguments = ["export", "-", "--format", form, "--table", "sync_jobs", "--output", str(varied), "-q"]
-    code = f"import sys; from etl.cli import main as m; m.COMMANDS['export'] = ''; sys.argv[1:] = {arguments}; m.main()"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+    command = [sys.executable, "-m", "etl", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdout is not None
         running.stdout.close()
         assert running.stderr is not None
