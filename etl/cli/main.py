@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from etl.cli.signals import EndedAtOnceError
 from etl.engine.lean import without_pandas
 from etl.errors import EtlError, ExitCode
 from etl.observe.logs import LOGGER, LogFormat, choose_format, is_for_machines, tell_problem
@@ -107,9 +108,11 @@ def main() -> None:
         else:
             error.show()
         sys.exit(ExitCode.USAGE)
-    except (KeyboardInterrupt, click.Abort):
-        tell_problem("interrupted")
-        sys.exit(ExitCode.INTERRUPTED)
+    except (KeyboardInterrupt, click.Abort) as error:
+        cause = error.__cause__ or error  # click tells an interrupt in a word of its own
+        ended = cause if isinstance(cause, EndedAtOnceError) else None
+        tell_problem("interrupted" if ended is None else str(ended))
+        sys.exit(ExitCode.INTERRUPTED if ended is None else ended.exit_code)
     except EtlError as error:
         tell_problem(str(error))
         LOGGER.debug("where it came from", exc_info=error)

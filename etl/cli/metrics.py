@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from etl.cli.options import option
+from etl.cli.signals import EndedAtOnceError
 from etl.errors import EtlError, ExitCode, UsageError
 from etl.observe.logs import tell_problem
 
@@ -109,7 +110,7 @@ def _exit_code(error: BaseException | None) -> int:
     match error:
         case None:
             return ExitCode.OK
-        case click.exceptions.Exit() | EtlError():
+        case click.exceptions.Exit() | EtlError() | EndedAtOnceError():
             return error.exit_code
         case click.ClickException():
             return ExitCode.USAGE

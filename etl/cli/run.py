@@ -158,7 +158,7 @@ def execute(job: Callable[..., RunSummary], given: dict[str, Any]) -> RunSummary
         given: the options.
     """
     stop = Stop()
-    with stopping(stop):
+    with stopping(stop, left="what was staged is adopted by the next run"):
         summary = job(stop=stop, quiet=given["quiet"])
     if "meter" in given:
         given["meter"].note(summary)

@@ -6,6 +6,7 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from etl.errors import ExitCode
 from etl.pipeline.stop import StopCause
 
 if TYPE_CHECKING:
@@ -15,16 +16,39 @@ if TYPE_CHECKING:
     from etl.pipeline.stop import Stop
 
 _CAUSES = {signal.SIGINT: StopCause.INTERRUPTED, signal.SIGTERM: StopCause.TERMINATED}
+_CODES = {StopCause.INTERRUPTED: ExitCode.INTERRUPTED, StopCause.TERMINATED: ExitCode.TERMINATED}
+
+
+class EndedAtOnceError(KeyboardInterrupt):
+    """A second signal came: whoever sent it does not want to wait for the end in order.
+
+    Args:
+        cause: which signal it was.
+        left: what becomes of the work that was done; empty where there is nothing to say.
+    """
+
+    def __init__(self, cause: StopCause, left: str) -> None:
+        super().__init__(f"{cause} at once; {left}" if left else f"{cause} at once")
+        self.exit_code = _CODES[cause]
 
 
 @contextmanager
-def stopping(stop: Stop) -> Iterator[None]:
-    """Let the signals request the stop while the block runs."""
+def stopping(stop: Stop, *, left: str = "") -> Iterator[None]:
+    """Let the signals request the stop while the block runs.
+
+    Args:
+        stop: what the first signal requests.
+        left: see `EndedAtOnceError`.
+
+    Raises:
+        EndedAtOnceError: a second signal came.
+    """
 
     def request(number: int, _: FrameType | None) -> None:
-        if stop.cause in _CAUSES.values():
-            raise KeyboardInterrupt
-        stop.request(_CAUSES[signal.Signals(number)])
+        cause = _CAUSES[signal.Signals(number)]
+        if stop.cause in _CODES:
+            raise EndedAtOnceError(cause, left)
+        stop.request(cause)
 
     before = {number: signal.signal(number, request) for number in _CAUSES}
     try:

@@ -98,6 +98,21 @@ def test_a_signal_before_the_first_id_ends_the_run_without_a_record(
     assert not (tmp_path / "output").exists()
 
 
+def test_a_second_signal_ends_a_run_at_once_with_its_own_code(tmp_path: Path) -> None:
+    (tmp_path / "jobs.txt").write_text("a")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        command = [sys.executable, "-m", "etl", "run", "jobs.txt", "--url", url, "--read-timeout", "1h"]
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as child:
+            connection, _ = silent.accept()
+            child.send_signal(signal.SIGINT)  # where both wait, the one of the lower number is heard first
+            child.send_signal(signal.SIGTERM)
+            _, err = child.communicate(timeout=PATIENCE_S)
+        connection.close()
+
+    assert (child.returncode, err) == (143, "\netl: terminated at once; what was staged is adopted by the next run\n")
+
+
 class Tripwire(dict[str, Any]):
     """Documents that request the stop when one of them is asked for."""
 
