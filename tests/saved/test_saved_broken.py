@@ -47,7 +47,7 @@ BROKEN = {
     "a text": b'"{}"',
     "an HTML page": b"<html>{}</html>",
     "a closing bracket": b"}",
-    "nested beyond measure": b'{"id":"job-2","x":' + b"[" * 5000 + b"]" * 5000 + b"}",
+    "nested beyond measure": b'{"id":"job-2","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
 }
 
 
