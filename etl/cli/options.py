@@ -6,82 +6,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from etl.cli.values import Hours, above_zero, duration, formats, mode, names, share, size
 from etl.observe.logs import LogFormat, choose_format
-from etl.settings import FORMATS, Share, seconds, size_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 F = TypeVar("F", bound="Callable[..., Any]")
-
-
-def duration(given: str | float) -> float:
-    """Read an option's duration, written like 90s, 15m, 1h or 7d; return seconds."""
-    if isinstance(given, int | float):
-        return float(given)
-    try:
-        return seconds(given)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
-def size(given: str | int) -> int:
-    """Read an option's number of bytes, written like 500k, 64M or 1G."""
-    if isinstance(given, int):
-        return given
-    try:
-        return size_bytes(given)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
-def names(given: str | tuple[str, ...]) -> tuple[str, ...]:
-    """Read an option's names, separated by commas; return each once, in order."""
-    if isinstance(given, tuple):
-        return given
-    return tuple(dict.fromkeys(name.strip() for name in given.split(",") if name.strip()))
-
-
-def share(given: str | Share) -> Share:
-    """Read a number of ids, or a part of all such as 5%."""
-    if isinstance(given, Share):
-        return given
-    number, percent = given.strip(), ""
-    if number.endswith("%"):
-        number, percent = number[:-1], "%"
-    try:
-        found = Share(percent=float(number)) if percent else Share(number=int(number))
-    except ValueError as error:
-        msg = f"{given!r} is neither a number of ids nor a part such as 5%"
-        raise click.BadParameter(msg) from error
-    if found.of(100) < 0:
-        msg = f"{given!r} is negative"
-        raise click.BadParameter(msg)
-    return found
-
-
-def mode(given: str | int) -> int:
-    """Read permissions, written in octal; the owner must be able to read and write."""
-    if isinstance(given, int):
-        return given
-    try:
-        found = int(given, 8)
-    except ValueError:
-        found = -1
-    if not 0 <= found <= 0o777 or found & 0o600 != 0o600:  # noqa: PLR2004 - bits
-        msg = f"{given!r} are no permissions of a file that its owner can write: write them like 0640"
-        raise click.BadParameter(msg)
-    return found
-
-
-def formats(given: str | tuple[str, ...]) -> tuple[str, ...]:
-    """Read the names of formats."""
-    chosen = names(given)
-    for name in chosen:
-        if name not in FORMATS:
-            msg = f"format {name}: unknown; choose of {', '.join(FORMATS)}"
-            raise click.BadParameter(msg)
-    return chosen
 
 
 def option(flag: str, *more: str, **settings: Any) -> Callable[[F], F]:  # noqa: ANN401 - click's own settings
@@ -142,6 +73,7 @@ connection_limits = chain(
     option(
         "--connect-timeout",
         type=duration,
+        callback=above_zero,
         default="10s",
         show_default=True,
         help="Longest wait until a connection stands.",
@@ -149,6 +81,7 @@ connection_limits = chain(
     option(
         "--read-timeout",
         type=duration,
+        callback=above_zero,
         default="30s",
         show_default=True,
         help="Longest wait for the next byte of an answer.",
@@ -163,6 +96,7 @@ connection_limits = chain(
     option(
         "--id-deadline",
         type=duration,
+        callback=above_zero,
         default="5m",
         show_default=True,
         help="Most time for one id, or one page, with all attempts and waits.",
@@ -257,7 +191,7 @@ retention_options = chain(
     ),
     option(
         "--keep-hours",
-        type=click.FloatRange(0),
+        type=Hours(),
         default=24.0,
         show_default=True,
         help="Hours for which a superseded state is kept.",

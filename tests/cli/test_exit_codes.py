@@ -80,6 +80,32 @@ def test_2_usage_and_settings(make: MakeBench, tmp_path: Path, arguments: list[s
     assert "[redacted]" not in ended.err
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--connect-timeout", "0"),
+        ("--read-timeout", "0s"),
+        ("--id-deadline", "0"),
+        ("--settle", "99999999999d"),
+        ("--deadline", "36501d"),
+        ("--keep-hours", "nan"),
+        ("--keep-hours", "inf"),
+        ("--keep-hours", "1e300"),
+    ],
+)
+def test_2_a_number_that_no_clock_can_mean(tmp_path: Path, option: str, value: str) -> None:
+    ended = etl("run", "-", option, value, "--output", str(tmp_path / "out"), env={"ELASTICSEARCH_URL": "http://[::1]"})
+
+    assert (ended.code, option in ended.err) == (2, True)
+
+
+def test_the_longest_durations_are_taken(make: MakeBench) -> None:
+    durations = ("--settle", "--overlap", "--deadline", "--connect-timeout", "--read-timeout", "--id-deadline")
+    arguments = [word for option in (*durations, "--retry-after-cap") for word in (option, "36500d")]
+
+    assert make({"a": job(id="a")}).run("--keep-hours", "876000", "--max-failures", "100%", *arguments).code == 0
+
+
 def test_2_a_dataset_of_another_cluster(make: MakeBench) -> None:
     first = make({"a": job(id="a")}, cluster_uuid="cluster-one")
     first.run()

@@ -201,6 +201,6 @@ def test_too_many_failures_end_a_run_that_publishes_nothing_and_keeps_what_was_s
         assert again.summary["rows"]["sync_jobs"] == len(IDS) - len(failing)
 
 
-@pytest.mark.parametrize("wrong", ["x", "-1", "5.5", "%", "-1%"])
+@pytest.mark.parametrize("wrong", ["x", "-1", "5.5", "%", "-1%", "101%", "nan%", "inf%"])
 def test_what_is_no_number_of_failures_is_refused(make: MakeBench, wrong: str) -> None:
     assert make({}).run(f"--max-failures={wrong}").code == 2
