@@ -13,6 +13,7 @@ from etl.cli import options
 from etl.cli.filters import filter_options, filters_of
 from etl.cli.present import table_lines
 from etl.cli.streams import standard_output, until_nobody_reads
+from etl.cli.values import Place
 from etl.dataset.export import Export, Exported
 from etl.dataset.export_files import FORMATS, Folder, Stream
 from etl.errors import UsageError
@@ -27,7 +28,7 @@ _STDOUT = "-"
 
 
 @click.command("export")
-@click.argument("dest", envvar="ETL_DEST")
+@click.argument("dest", type=Place(readable=False), envvar="ETL_DEST")
 @options.output_option
 @options.option(
     "--format",

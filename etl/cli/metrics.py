@@ -14,6 +14,7 @@ import click
 
 from etl.cli.options import option
 from etl.cli.signals import EndedAtOnceError
+from etl.cli.values import Place
 from etl.errors import EtlError, ExitCode, UsageError
 from etl.observe.logs import tell_problem
 
@@ -77,7 +78,7 @@ def metrics_option(function: Callable[..., None]) -> Callable[..., None]:
 
     @option(
         "--metrics-file",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=Place(dir_okay=False, readable=False, path_type=Path),
         metavar="FILE",
         help="Leave the figures of the run there for node_exporter's textfile collector, also where it fails. The "
         "name ends in .prom; needs the extra [metrics].",

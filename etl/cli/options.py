@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from etl.cli.values import Hours, above_zero, duration, formats, mode, names, share, size
+from etl.cli.values import Hours, Place, above_zero, duration, formats, mode, names, share, size
 from etl.observe.logs import LogFormat, choose_format
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def chain(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 
 output_option = option(
     "--output",
-    type=click.Path(file_okay=False),
+    type=Place(file_okay=False),
     default="output",
     show_default=True,
     help="Folder of the dataset.",
@@ -123,6 +123,7 @@ connection_options = chain(
     click.option("--cloud-id", metavar="ID", help="Cloud ID instead of an address.  [env var: ELASTICSEARCH_CLOUD_ID]"),
     click.option(
         "--api-key-file",
+        type=Place(readable=False),
         metavar="FILE",
         help="File with the API key: encoded, id:key, or Elasticsearch's JSON answer.  "
         "[env var: ELASTICSEARCH_API_KEY_FILE; the key itself: ELASTICSEARCH_API_KEY]",
@@ -132,12 +133,14 @@ connection_options = chain(
     ),
     click.option(
         "--password-file",
+        type=Place(readable=False),
         metavar="FILE",
         help="File with the password.  [env var: ELASTICSEARCH_PASSWORD_FILE; the password itself: "
         "ELASTICSEARCH_PASSWORD]",
     ),
     click.option(
         "--ca-certs",
+        type=Place(readable=False),
         metavar="PATH",
         help="Certificates to trust, a file or a folder.  [env var: ELASTICSEARCH_CA_CERTS]",
     ),

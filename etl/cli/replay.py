@@ -12,12 +12,13 @@ from etl.cli import options
 from etl.cli.metrics import metrics_option
 from etl.cli.run import execute, run_settings
 from etl.cli.streams import standard_input
+from etl.cli.values import Place
 from etl.observe.logs import configure
 from etl.pipeline.replay import replay
 
 
 @click.command("replay")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", type=Place(readable=False), nargs=-1, required=True, metavar="FILE...")
 @options.option(
     "--source",
     metavar="NAME",

@@ -12,6 +12,7 @@ import click
 from etl.cli import options
 from etl.cli.filters import filter_options, filters_of
 from etl.cli.streams import standard_output, until_nobody_reads
+from etl.cli.values import Place
 from etl.dataset.export_files import Folder, Stream
 from etl.errors import UsageError
 from etl.observe.logs import configure, printable
@@ -30,6 +31,7 @@ _STDOUT = "-"
 @options.output_option
 @options.option(
     "--to",
+    type=Place(readable=False),
     default="report.html",
     show_default=True,
     metavar="FILE",

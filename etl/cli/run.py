@@ -14,6 +14,7 @@ from etl.cli.metrics import metrics_option
 from etl.cli.present import show_rehearsal, show_run, show_whole_rehearsal
 from etl.cli.signals import stopping
 from etl.cli.streams import standard_input
+from etl.cli.values import Place
 from etl.errors import ExitCode, UsageError
 from etl.extract.filters import JobFilters
 from etl.extract.jobs_file import JobsFile, read_jobs
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@click.argument("jobs_file", required=False, envvar="ETL_JOBS_FILE")
+@click.argument("jobs_file", type=Place(readable=False), required=False, envvar="ETL_JOBS_FILE")
 @options.option("--all", "whole", is_flag=True, help="Fetch every sync job on the cluster, instead of a jobs file.")
 @filter_options
 @options.connection_options

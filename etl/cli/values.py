@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 from typing import Any
 
 import click
@@ -40,6 +42,35 @@ class Hours(click.FloatRange):
         if math.isnan(found):  # lies outside of no range
             self.fail(f"{value!r} is no number of hours", param, ctx)
         return found
+
+
+class Place(click.Path):
+    """A path of this machine, which can be read, written and shown."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's interface
+        """Check the path."""
+        problem = _problem(os.fspath(value))
+        if problem is not None:
+            self.fail(problem, param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def _problem(path: str) -> str | None:
+    """Say why a text can be no path; None where it can."""
+    if not path.strip():
+        return "the path is empty: is a variable of the shell not set?"
+    if "://" in path:
+        return f"{path!a} is an address, no path: name a place on this machine"
+    whole = os.path.abspath(path)  # noqa: PTH100 - links stay as they are
+    try:
+        whole.encode()
+        os.lstat(whole)
+    except UnicodeError:
+        return f"{whole!a} is no UTF-8: rename it, or set PYTHONUTF8=1 where its name is UTF-8 all the same"
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return f"{error.strerror}: take a shorter one"
+    return None
 
 
 def size(given: str | int) -> int:

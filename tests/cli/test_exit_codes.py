@@ -99,6 +99,44 @@ def test_2_a_number_that_no_clock_can_mean(tmp_path: Path, option: str, value: s
     assert (ended.code, option in ended.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("", "is empty"),
+        ("s3://bucket/dataset", "'s3://bucket/dataset' is an address"),
+        ("file:///srv/dataset", "is an address"),
+        ("x" * 300, "too long"),
+        ("caf\udce9", "'caf\\udce9' is no UTF-8"),
+    ],
+    ids=["empty", "s3", "file", "long", "latin-1"],
+)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "-", "--url", "http://[::1]", "--output"],
+        ["run", "--url", "http://[::1]"],
+        ["run", "-", "--url", "http://[::1]", "--metrics-file"],
+        ["inspect", "--output"],
+        ["verify", "--output"],
+        ["compact", "--output"],
+        ["doctor", "--output"],
+        ["replay"],
+        ["export", "--format", "csv"],
+        ["report", "--to"],
+    ],
+    ids=" ".join,
+)
+def test_2_what_can_be_no_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], path: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    ended = etl(*arguments, path)
+
+    assert (ended.code, said in " ".join(ended.err.replace(f"{tmp_path}/", "").split())) == (2, True), ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_longest_durations_are_taken(make: MakeBench) -> None:
     durations = ("--settle", "--overlap", "--deadline", "--connect-timeout", "--read-timeout", "--id-deadline")
     arguments = [word for option in (*durations, "--retry-after-cap") for word in (option, "36500d")]
@@ -188,7 +226,7 @@ def test_69_the_version_is_too_old(make: MakeBench) -> None:
     ended = make({"a": job(id="a")}, version="8.11.4").run()
 
     assert ended.code == 69
-    assert "connector sync jobs need 8.12 or later" in ended.err
+    assert "connector sync jobs need Elasticsearch 8.12 or later" in ended.err
 
 
 def test_69_the_cluster_has_no_sync_jobs_at_all(make: MakeBench) -> None:
