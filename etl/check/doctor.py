@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from etl.check import doctor_cluster
 from etl.check.diagnosis import Check, Diagnosis, skipped, wrong
 from etl.check.doctor_cluster import ClusterDoctor
-from etl.check.doctor_output import OutputDoctor
+from etl.check.doctor_output import OutputDoctor, Source
 from etl.errors import UsageError
 from etl.scrub import text as masked
 
@@ -29,7 +29,7 @@ def examine(reach: Callable[[], Connection], terms: Terms) -> Diagnosis:
         reach: returns how the cluster is reached; what it raises as a `UsageError` is a finding.
         terms: of the run.
     """
-    source: str | None = None
+    source: Source | None = None
     checks: list[Check] = []
     try:
         connection = reach()
@@ -39,7 +39,8 @@ def examine(reach: Callable[[], Connection], terms: Terms) -> Diagnosis:
     else:
         checks += cluster.checks()
         if cluster.facts is not None:
-            source = cluster.facts.uuid or urlsplit(connection.url).netloc
+            host = urlsplit(connection.url).netloc
+            source = Source(name=cluster.facts.uuid or host, hidden=cluster.facts.hidden)
     checks += OutputDoctor(terms.output, source).checks()
     return Diagnosis(checks=tuple(checks))
 

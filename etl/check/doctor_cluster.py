@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 from etl.check.diagnosis import Check, Terms, Told, chain, ok, skipped, warning, wrong
 from etl.errors import EtlError, RefusedError, UnreachableError
+from etl.extract.address import Door, door_of
 from etl.extract.answers import RETRIED_STATUSES, judge
 from etl.extract.client import Client
 from etl.extract.cluster import ClusterFacts, cluster_facts
-from etl.extract.door import Door, door_of, expiry, knock, speaks_tls
+from etl.extract.door import advised, expiry, knock
 from etl.extract.filters import JobFilters
 from etl.extract.mget import ManyGetter
 from etl.extract.reasons import describe, one_line, read_envelope
@@ -125,17 +126,18 @@ class ClusterDoctor:
                 cluster_facts(self._client, stop=Event(), policy=_TWICE)  # raises what a run would end with
                 self._ask()
         except NoAnswerError as error:
-            return wrong(f"{error}; {self._way_out()}")
+            return wrong(advised(error, self._connection))
         except EtlError as error:
             return wrong(str(error))
         status, who = self._first.status, asker(self._client)
         envelope = read_envelope(self._first.body)
-        if 300 <= status < 400:  # noqa: PLR2004 - redirects
-            return wrong(str(fatal_error(self._first, envelope, who)))
         if status in RETRIED_STATUSES:
             return warning(f"it answers now and then: is it overloaded? ({describe(self._first, envelope, who.mask)})")
         if status == _OK and b'"version"' not in self._first.body:
             return wrong(str(not_elasticsearch(self._first, envelope, who)))
+        wrong_place = fatal_error(self._first, envelope, who)
+        if isinstance(wrong_place, UnreachableError):
+            return wrong(str(wrong_place))
         if status not in {_OK, _FORBIDDEN, *_UNAUTHENTICATED}:
             said = not_elasticsearch(self._first, envelope, who)
             return warning(f"{said}; the checks below tell whether jobs can be read all the same")
@@ -146,18 +148,13 @@ class ClusterDoctor:
         self._asked_at = datetime.now(UTC)
         return self._first
 
-    def _way_out(self) -> str:
-        if self._door.proxy is not None:
-            return f"does the proxy {self._door.proxy} reach the cluster? Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
-        if not self._door.is_secure and speaks_tls(self._door, self._connection):
-            return "TLS is spoken there: let ELASTICSEARCH_URL begin with https://"
-        return "is it Elasticsearch that listens there? Check the port in ELASTICSEARCH_URL"
-
     def _credentials(self) -> Told:
         if self._first.status in _UNAUTHENTICATED:
             return wrong(str(fatal_error(self._first, read_envelope(self._first.body), asker(self._client))))
         if self._connection.api_key is None and self._connection.password is None:
             return warning("none are sent, none are asked for: whoever reaches the cluster can read what jobs carry")
+        if self._first.status not in {_OK, _FORBIDDEN}:
+            return skipped(f"whether {self._client.sent} is accepted shows below: see the privilege")
         return ok(f"{self._client.sent} is accepted")
 
     def _version(self) -> Told:

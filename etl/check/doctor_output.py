@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,7 @@ from etl.check.verify import MOST_ROWS
 from etl.errors import EtlError
 from etl.load.lock import holder_of
 from etl.load.reader import Snapshot, open_snapshot
-from etl.load.recover import replaces_sandbox
+from etl.load.recover import check_known, replaces_sandbox
 from etl.load.storage import Step, Storage
 
 if TYPE_CHECKING:
@@ -29,15 +30,23 @@ _LEAST: Final = 64 * _MIB
 _ROOMY: Final = 512 * _MIB
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """Whom a run would fetch from: the name, and why that is only the host; None where it is the UUID."""
+
+    name: str
+    hidden: EtlError | None = None
+
+
 class OutputDoctor:
     """Checks an output folder.
 
     Args:
         output: the folder, absolute.
-        source: of a run's rows; None where the cluster did not say who it is.
+        source: of a run's rows; None where no cluster was reached.
     """
 
-    def __init__(self, output: Path, source: str | None) -> None:
+    def __init__(self, output: Path, source: Source | None) -> None:
         self._storage = Storage(output)
         self._layout = self._storage.layout
         self._source = source
@@ -100,7 +109,10 @@ class OutputDoctor:
             files = check_snapshot(
                 layout, latest.run_id, findings, is_latest=True, depth=Depth.SIZES, most_rows=MOST_ROWS
             ).files
-            replaces = self._source is not None and replaces_sandbox(layout.root, latest, self._source)
+            source = self._source
+            if source is not None and source.hidden is not None:
+                check_known(layout.root, latest, source.name, source.hidden)
+            replaces = source is not None and replaces_sandbox(layout.root, latest, source.name)
         except EtlError as error:
             return wrong(str(error))
         problems = [finding for finding in findings.all() if not finding.is_note]

@@ -12,6 +12,7 @@ import requests
 import urllib3
 
 from etl.errors import UsageError
+from etl.extract.address import door_of
 from etl.extract.auth import auth_of, secrets_of, sent_credentials
 from etl.extract.deadline import HostAdapter, answers_by
 from etl.extract.trust import trust_of
@@ -49,7 +50,7 @@ class Client:
         self.masker = Masker(secrets_of(connection))
         hops = (connection.url, *connection.proxies.values())
         self._trust = trust_of(connection) if any(hop.lower().startswith("https:") for hop in hops) else None
-        self._host = urlsplit(connection.url).netloc.rpartition("@")[2]
+        self._door = door_of(connection)
         self._origin = "://".join(urlsplit(connection.url)[:2])
         self._template = _template(connection)
         self._local = threading.local()
@@ -101,7 +102,7 @@ class Client:
             return Response(status=answer.status, headers=answer.headers, body=self._body(answer))
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Not chained: the library's texts may show the URL of a proxy with its password.
-            raise translated(error, host=self._host, status=None if answer is None else answer.status) from None
+            raise translated(error, door=self._door, status=None if answer is None else answer.status) from None
 
     def mask(self, text: str) -> str:
         """Mask in a text the credentials, and what looks like a secret."""
@@ -123,7 +124,7 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Client({self._host!r}, sends {self.sent})"
+        return f"Client({str(self._door)!r}, sends {self.sent})"
 
     def _adapter(self) -> HostAdapter:
         adapter: HostAdapter | None = getattr(self._local, "adapter", None)
@@ -139,7 +140,7 @@ class Client:
             return connection.connect_timeout_s, connection.read_timeout_s
         left = expires_at - time.monotonic()
         if left <= 0:
-            msg = f"{self._host}: the deadline passed before the request"
+            msg = f"{self._door}: the deadline passed before the request"
             raise NoAnswerError(msg)
         return min(connection.connect_timeout_s, left), min(connection.read_timeout_s, left)
 
@@ -149,7 +150,7 @@ class Client:
         encoding = answer.headers.get("Content-Encoding", "").strip().lower()
         if encoding not in _ENCODINGS:
             answer.close()
-            msg = f"{self._host}: the answer is packed in a way that was not asked for"
+            msg = f"{self._door}: the answer is packed in a way that was not asked for"
             raise NoAnswerError(msg, answer.status)
         if not encoding and 0 <= (getattr(answer, "length_remaining", None) or -1) <= min(limit, _CHUNK_BYTES):
             whole: bytes = answer.read()  # no longer than it says: a small one costs one read, not two
@@ -161,7 +162,7 @@ class Client:
             size += len(piece)
             if size > limit:
                 answer.close()
-                msg = f"{self._host}: the answer is larger than {limit} bytes"
+                msg = f"{self._door}: the answer is larger than {limit} bytes"
                 raise TooLargeError(msg, answer.status)
         return b"".join(pieces)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from etl import jsontext
-from etl.errors import EtlError, UnreachableError
+from etl.errors import EtlError, RefusedError, UnreachableError
 from etl.extract.answers import RETRIED_STATUSES
+from etl.extract.door import advised
 from etl.extract.reasons import describe, one_line, read_envelope
-from etl.extract.refusals import asker, fatal_error, version_of
+from etl.extract.refusals import asker, fatal_error, not_elasticsearch, version_of
 from etl.extract.retry import RetryPolicy, Surroundings, persist, policy_of
 from etl.extract.wire import NoAnswerError, TooLargeError
 
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
     from threading import Event
 
     from etl.extract.client import Client
+    from etl.extract.refusals import Asker
     from etl.extract.wire import Response
 
 OLDEST = (8, 12)
 """The first version with connector sync jobs in its API."""
 
+_NOT_JOINED = "_na_"
 _OK = 200
 _FORBIDDEN = 403
 
@@ -34,11 +37,13 @@ class ClusterFacts:
         uuid: of the cluster.
         version: as it gives it, "9.1.2".
         build_flavor: "default", or "serverless", whose version says nothing.
+        hidden: why the UUID is not known, for a dataset that knows its cluster by it; None where it is.
     """
 
     uuid: str | None = None
     version: str | None = None
     build_flavor: str | None = None
+    hidden: EtlError | None = field(default=None, compare=False)
 
 
 def cluster_facts(
@@ -53,7 +58,8 @@ def cluster_facts(
         world: clock, time and chance; None for the real ones.
 
     Raises:
-        UnreachableError: nothing answers, the address redirects, or the version is older than 8.12.
+        UnreachableError: nothing answers, the address redirects, or it is no Elasticsearch 8.12 or later; the message
+            names the remedy.
         RefusedError: the credentials are refused.
         UsageError: the proxy cannot be used.
     """
@@ -64,16 +70,12 @@ def cluster_facts(
         world=world or Surroundings(),
     )
     look = tried.last
+    if isinstance(look.error, NoAnswerError):
+        raise UnreachableError(client.mask(advised(look.error, client.connection)))
     if look.error is not None:
         raise look.error
-    if look.response is None or look.response.status == _FORBIDDEN:
-        return ClusterFacts()  # it needs the cluster privilege `monitor`, which reading sync jobs does not
-    facts = _facts(look.response.body)
-    version = version_of(facts.version)
-    if version is not None and version < OLDEST and facts.build_flavor != "serverless":
-        msg = f"{client.connection.url} is Elasticsearch {facts.version}: connector sync jobs need 8.12 or later"
-        raise UnreachableError(msg)
-    return facts
+    assert look.response is not None  # noqa: S101 - where there is no error
+    return _facts(look.response, asker(client))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,22 +98,49 @@ def _look(client: Client, expires_at: float) -> _Look:
         return _Look(error=UnreachableError(said), again=True, retry_after=response.headers.get("Retry-After"))
     if response.status == _FORBIDDEN:
         return _Look(response=response)
-    # A page of something in between hides the identity of the cluster, by which a dataset knows its source.
-    hides = response.status == _OK and not isinstance(_json(response.body), dict)
-    return _Look(response=response, error=fatal_error(response, envelope, who), again=hides)
+    if response.status == _OK and not _says_version(response.body):
+        # A page of something in between: it hides the identity of the cluster, and may pass.
+        return _Look(error=not_elasticsearch(response, envelope, who), again=True)
+    return _Look(response=response, error=fatal_error(response, envelope, who))
 
 
-def _facts(body: bytes) -> ClusterFacts:
-    value = _json(body)
+def _facts(response: Response, who: Asker) -> ClusterFacts:
+    """Read who answers.
+
+    Raises:
+        UnreachableError: it is no Elasticsearch 8.12 or later.
+    """
+    if response.status != _OK:
+        return ClusterFacts(hidden=_hidden(response, who))
+    value = _json(response.body)
     root = value if isinstance(value, dict) else {}
     version = root.get("version")
     build = version if isinstance(version, dict) else {}
-    uuid = _text(root.get("cluster_uuid"))
-    return ClusterFacts(
-        uuid=None if uuid == "_na_" else uuid,  # a node that has not yet joined its cluster
-        version=_text(build.get("number")),
-        build_flavor=_text(build.get("build_flavor")),
-    )
+    uuid, number, flavor = _text(root.get("cluster_uuid")), _text(build.get("number")), _text(build.get("build_flavor"))
+    known, is_other = version_of(number), build.get("distribution") == "opensearch"
+    if is_other or (known is not None and known < OLDEST and flavor != "serverless"):
+        name, needed = ("OpenSearch", "Elasticsearch 8.12") if is_other else ("Elasticsearch", "8.12")
+        msg = f"{who.url} is {name} {number}: connector sync jobs need {needed} or later"
+        raise UnreachableError(one_line(msg, who.mask))
+    if uuid is None or uuid == _NOT_JOINED:
+        return ClusterFacts(version=number, build_flavor=flavor, hidden=_hidden(response, who))
+    return ClusterFacts(uuid=uuid, version=number, build_flavor=flavor)
+
+
+def _hidden(response: Response, who: Asker) -> EtlError:
+    """Return why the UUID of the cluster is not known, as the rest of a sentence; reading sync jobs needs none."""
+    if response.status == _FORBIDDEN:
+        said = describe(response, read_envelope(response.body), who.mask)
+        return RefusedError(f"{who.sent} may not read it: grant the cluster privilege monitor ({said})")
+    if response.status == _OK:
+        return UnreachableError(f"{who.url} has not joined its cluster yet: run again later")
+    said = describe(response, read_envelope(response.body), who.mask)
+    return UnreachableError(f"{who.url} does not tell it: check ELASTICSEARCH_URL and its path ({said})")
+
+
+def _says_version(body: bytes) -> bool:
+    value = _json(body)
+    return isinstance(value, dict) and isinstance(value.get("version"), dict)
 
 
 def _json(body: bytes) -> jsontext.JsonValue:

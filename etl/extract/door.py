@@ -7,54 +7,16 @@ from __future__ import annotations
 
 import socket
 import ssl
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
-
-import requests.utils
+from typing import TYPE_CHECKING
 
 from etl.errors import UnreachableError
+from etl.extract.address import Door, door_of
 from etl.extract.trust import trust_of
-from etl.extract.wire import translated
+from etl.extract.wire import NoAnswerError, translated
 
 if TYPE_CHECKING:
     from etl.settings import Connection
-
-_USUAL_PORT: Final = 9200
-_PORTS: Final = {"http": 80, "https": 443}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Door:
-    """Where a cluster is knocked at.
-
-    Attributes:
-        host: name or address.
-        port: the one that the URL names, or that of its scheme.
-        is_secure: whether TLS is spoken.
-        proxy: host of the proxy that requests go through; None where they go straight.
-    """
-
-    host: str
-    port: int
-    is_secure: bool
-    proxy: str | None
-
-    def __str__(self) -> str:
-        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
-
-
-def door_of(connection: Connection) -> Door:
-    """Return where a connection leads."""
-    parts = urlsplit(connection.url)
-    proxy: str | None = requests.utils.select_proxy(connection.url, dict(connection.proxies))
-    return Door(
-        host=parts.hostname or "",
-        port=parts.port or _PORTS[parts.scheme],
-        is_secure=parts.scheme == "https",
-        proxy=None if proxy is None else urlsplit(proxy if "://" in proxy else f"//{proxy}").hostname,
-    )
 
 
 def knock(door: Door, connection: Connection) -> None:
@@ -66,19 +28,23 @@ def knock(door: Door, connection: Connection) -> None:
     try:
         socket.create_connection((door.host, door.port), connection.connect_timeout_s).close()
     except OSError as error:
-        msg = f"{translated(error, host=str(door), status=None)}; {_remedy(error, door)}"
-        raise UnreachableError(msg) from None
+        raise _refused(error, door, connection) from None
 
 
-def _remedy(error: OSError, door: Door) -> str:
-    if isinstance(error, socket.gaierror):
-        return "check the spelling in ELASTICSEARCH_URL, and whether this machine resolves such names"
-    if isinstance(error, ConnectionRefusedError):
-        usual = "" if door.port == _USUAL_PORT else f" (Elasticsearch's own is {_USUAL_PORT})"
-        return f"is the cluster up, and is this its port{usual}? Correct ELASTICSEARCH_URL if not"
-    if isinstance(error, TimeoutError):
-        return "is there a firewall in between, or another machine at ELASTICSEARCH_URL? --connect-timeout waits longer"
-    return "check the network of this machine, and ELASTICSEARCH_URL"
+def _refused(error: OSError, door: Door, connection: Connection) -> UnreachableError:
+    said = translated(error, door=door, status=None)
+    return UnreachableError(advised(said, connection) if isinstance(said, NoAnswerError) else str(said))
+
+
+def advised(error: NoAnswerError, connection: Connection) -> str:
+    """Return what happened and what to do; where that is not plain, somebody listens there, and TLS is tried."""
+    return f"{error}; {error.remedy or _way_out(door_of(connection), connection)}"
+
+
+def _way_out(door: Door, connection: Connection) -> str:
+    if not door.is_secure and _speaks_tls(door, connection):
+        return "TLS is spoken there: let ELASTICSEARCH_URL begin with https://"
+    return "is it Elasticsearch that listens there? Check the port in ELASTICSEARCH_URL"
 
 
 def expiry(door: Door, connection: Connection) -> datetime:
@@ -91,15 +57,15 @@ def expiry(door: Door, connection: Connection) -> datetime:
         with _shaken(door, connection, trust_of(connection)) as secure:
             certificate = secure.getpeercert() or {}
     except ssl.SSLCertVerificationError as error:
-        raise translated(error, host=str(door), status=None) from None
+        raise translated(error, door=door, status=None) from None
     except OSError as error:
-        said = translated(error, host=str(door), status=None)
+        said = translated(error, door=door, status=None)
         msg = f"{said}; where the cluster serves plain http, let ELASTICSEARCH_URL begin with http://"
         raise UnreachableError(msg) from None
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
 
 
-def speaks_tls(door: Door, connection: Connection) -> bool:
+def _speaks_tls(door: Door, connection: Connection) -> bool:
     """Tell whether TLS is spoken, whoever vouches for the certificate: that is all that is asked."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -34,19 +34,24 @@ class Asker:
     Attributes:
         url: of the cluster, without userinfo.
         sent: what was sent as credentials, in words.
+        given_as: the settings that these came from, or would.
         mask: masks secrets in text.
         version: of the cluster, where it is known.
     """
 
     url: str
     sent: str
+    given_as: str
     mask: Callable[[str], str]
     version: str | None = None
 
 
 def asker(client: Client, version: str | None = None) -> Asker:
     """Return who asks through a client."""
-    return Asker(url=client.connection.url, sent=client.sent, mask=client.mask, version=version)
+    connection = client.connection
+    return Asker(
+        url=connection.url, sent=client.sent, given_as=connection.credentials_from, mask=client.mask, version=version
+    )
 
 
 def fatal_error(response: Response, envelope: Envelope, who: Asker) -> EtlError | None:
@@ -57,15 +62,18 @@ def fatal_error(response: Response, envelope: Envelope, who: Asker) -> EtlError 
         return UnreachableError(one_line(_redirected(response, who), who.mask))
     # A colon behind a word such as "key" is what the masking looks for: the remedy would be masked.
     if status == 401:  # noqa: PLR2004
-        return RefusedError(
-            f"{who.url} refuses {who.sent}; check ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USERNAME "
-            f"and ELASTICSEARCH_PASSWORD ({said})"
-        )
+        return RefusedError(f"{who.url} refuses {who.sent}; check {who.given_as} ({said})")
     if status == 403:  # noqa: PLR2004
         return RefusedError(_forbidden(envelope, who, said))
     if status == 407:  # noqa: PLR2004
         return RefusedError(f"the proxy in front of {who.url} refuses its credentials; check HTTP_PROXY ({said})")
     if (envelope.reason or "").startswith("no handler found"):
+        path = urlsplit(who.url).path
+        if path and f"[{path}/" in (envelope.reason or ""):  # else something in between took it off
+            return UnreachableError(
+                f"{who.url}: Elasticsearch answers there, and knows no {path}; remove that path from ELASTICSEARCH_URL "
+                f"({said})"
+            )
         return UnreachableError(f"{who.url} is too old: connector sync jobs need Elasticsearch 8.12 ({said})")
     return None
 

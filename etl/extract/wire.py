@@ -15,6 +15,7 @@ import requests
 import urllib3
 
 from etl.errors import EtlError, UnreachableError, UsageError
+from etl.extract.address import Door, remedy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,11 +42,13 @@ class NoAnswerError(UnreachableError):
     Args:
         message: what happened.
         status: of the answer whose body did not come whole; None where no answer began.
+        remedy: what to do, as the end of a sentence; None where that is not plain.
     """
 
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message, status)
+    def __init__(self, message: str, status: int | None = None, remedy: str | None = None) -> None:
+        super().__init__(message, status, remedy)
         self.status = status
+        self.remedy = remedy
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -65,12 +68,12 @@ _CERTIFICATE_REMEDIES: Final = {  # by OpenSSL's X509_V_ERR_*
 }
 
 
-def translated(error: Exception, *, host: str, status: int | None) -> EtlError:
+def translated(error: Exception, *, door: Door, status: int | None) -> EtlError:
     """Say in our words what the HTTP library raised.
 
     Args:
         error: one of requests or urllib3.
-        host: whom the request was meant for, as `host:port`.
+        door: where the request was sent.
         status: of the answer that was being read; None before its head was whole.
 
     Returns:
@@ -79,17 +82,17 @@ def translated(error: Exception, *, host: str, status: int | None) -> EtlError:
     """
     if isinstance(error, requests.exceptions.InvalidSchema | requests.exceptions.InvalidURL):
         return UsageError(
-            f"the proxy for {host} cannot be used ({type(error).__name__}): check HTTP_PROXY, HTTPS_PROXY"
+            f"the proxy for {door} cannot be used ({type(error).__name__}): check HTTP_PROXY, HTTPS_PROXY"
         )
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            remedy = _CERTIFICATE_REMEDIES.get(cause.verify_code, _UNKNOWN_AUTHORITY)
-            return UnreachableError(f"{host}: its certificate is not trusted ({cause.verify_message}): {remedy}")
+            todo = _CERTIFICATE_REMEDIES.get(cause.verify_code, _UNKNOWN_AUTHORITY)
+            return UnreachableError(f"{door}: its certificate is not trusted ({cause.verify_message}): {todo}")
     if status is not None:
-        return NoAnswerError(f"{host}: the answer was cut off ({_said(causes)})", status)
+        return NoAnswerError(f"{door}: the answer was cut off ({_said(causes)})", status)
     through = " through the proxy" if any(isinstance(cause, urllib3.exceptions.ProxyError) for cause in causes) else ""
-    return NoAnswerError(f"{host}: no answer{through} ({_said(causes)})")
+    return NoAnswerError(f"{door}: no answer{through} ({_said(causes)})", remedy=remedy(causes, door))
 
 
 def _said(causes: list[BaseException]) -> str:

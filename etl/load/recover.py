@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,14 @@ from etl.load.staging import Batch, read_batches, remove_batches, remove_folder
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from etl.errors import EtlError
     from etl.load.manifest import Origin
     from etl.load.storage import Storage
 
 SANDBOX = "sandbox"
 """The source of demo data."""
+
+_NAMES_HOST = re.compile(r"[.:]|^localhost$")  # neither a UUID nor what a person calls a cluster
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,6 +124,28 @@ def replaces_sandbox(root: Path, latest: Snapshot | None, source: str) -> bool:
         msg = f"{root}: holds sync jobs of {before}, not of {source}; choose another --output"
         raise UsageError(msg)
     return True
+
+
+def check_known(root: Path, latest: Snapshot | None, host: str, hidden: EtlError) -> None:
+    """Check that a cluster of which no more than the host is known is that of a dataset.
+
+    Args:
+        root: folder of the dataset.
+        latest: what is published.
+        host: of the cluster's URL.
+        hidden: why no more is known.
+
+    Raises:
+        EtlError: of the kind of `hidden`: the dataset knows its cluster by another name, which is that of no host.
+    """
+    before = latest.manifest.origin.source if latest is not None else SANDBOX
+    if before in {SANDBOX, host} or _NAMES_HOST.search(before):
+        return
+    msg = (
+        f"{root}: knows its cluster by the UUID {before}, and {hidden}; for another cluster than that choose another "
+        "--output"
+    )
+    raise type(hidden)(msg)
 
 
 def _check_terms(root: Path, latest: Snapshot | None, origin: Origin) -> bool:

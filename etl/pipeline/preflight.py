@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from etl.errors import InterruptedRunError, TerminatedRunError, UnreachableError
 from etl.extract.cluster import ClusterFacts, cluster_facts
+from etl.load.reader import open_snapshot
+from etl.load.recover import check_known
 from etl.pipeline.stop import Stop, StopCause
 
 if TYPE_CHECKING:
@@ -32,8 +34,21 @@ def facts_of(client: Client, stop: Stop) -> ClusterFacts:
 
 
 def source_of(settings: RunSettings, facts: ClusterFacts, connection: Connection) -> str:
-    """Return the name of the source: as it is known beforehand, else the cluster's UUID, else the host of its URL."""
-    return settings.source or facts.uuid or urlsplit(connection.url).netloc
+    """Return the name of the source: as it is known beforehand, else the cluster's UUID, else the host of its URL.
+
+    Raises:
+        RefusedError: the dataset knows its cluster by a UUID, which the credentials may not read; UnreachableError
+            where it cannot be read for another reason.
+        OutputError: the dataset cannot be read.
+    """
+    known = settings.source or facts.uuid
+    if known is not None:
+        return known
+    host = urlsplit(connection.url).netloc
+    if facts.hidden is not None:
+        root = settings.output.absolute()
+        check_known(root, open_snapshot(root), host, facts.hidden)
+    return host
 
 
 def _end_if_stopped(stop: Stop) -> None:

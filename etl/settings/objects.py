@@ -25,6 +25,10 @@ class Secret:
         return "[redacted]"
 
 
+CREDENTIALS = "ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD"
+"""Where credentials are given."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Connection:
     """How the cluster is reached.
@@ -34,6 +38,7 @@ class Connection:
         api_key: in the encoded form that the Authorization header takes; None without.
         username: for basic authentication; None without.
         password: for basic authentication; None without.
+        credentials_from: names of the settings that the credentials came from, or would.
         ca_certs: file or folder of certificates to trust; None for the default ones.
         proxies: by scheme, as requests takes them; resolved from the environment once.
         concurrency: requests under way at once.
@@ -49,6 +54,7 @@ class Connection:
     api_key: Secret | None = None
     username: str | None = None
     password: Secret | None = None
+    credentials_from: str = CREDENTIALS
     ca_certs: Path | None = None
     proxies: Mapping[str, str] = field(default_factory=dict)
     concurrency: int = 8

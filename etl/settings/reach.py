@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from etl.errors import UsageError
-from etl.settings.objects import Connection, Secret
+from etl.settings.objects import CREDENTIALS, Connection, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +47,7 @@ VARIABLES = {
 """Setting → its names in the environment: the canonical one, then `ETL_<OPTION>` and those of Elastic's own tools."""
 
 _SECRET_NAMES = frozenset({"api_key", "password"})
+_MOST_SECRET_BYTES = 64 << 10  # a device would never end
 
 
 def connection(
@@ -65,30 +66,45 @@ def connection(
     variables = os.environ if environment is None else environment
     url = _address(flags, variables)
     url, username, password = _without_userinfo(url, from_flag=flags.url is not None)
-    api_key = None if flags.username or flags.password_file else _secret("api_key", flags.api_key_file, variables)
+    in_url = "user and password in the URL" if username or password else None
+    key = None if flags.username or flags.password_file else _secret("api_key", flags.api_key_file, variables)
+    word: _Given | None = None
+    user_from = in_url
     if not flags.api_key_file:
-        username = flags.username or _variable("username", variables) or username
-        password = _secret("password", flags.password_file, variables) or password
-    if api_key and (username or password):
-        msg = "both an API key and a user are given: unset ELASTICSEARCH_API_KEY or ELASTICSEARCH_USERNAME/_PASSWORD"
+        user = _Given(flags.username, "--username") if flags.username else _variable("username", variables)
+        word = _secret("password", flags.password_file, variables)
+        username, password = user.value if user else username, word.value if word else password
+        sources = [*(given.name for given in (user, word) if given), *([in_url] if in_url else [])]
+        user_from = " and ".join(dict.fromkeys(sources)) or None
+    if key and (username or password):
+        msg = f"both an API key ({key.name}) and a user ({user_from}) are given; remove one of them"
         raise UsageError(msg)
     if bool(username) != bool(password):
         missing = "ELASTICSEARCH_PASSWORD (or _PASSWORD_FILE)" if username else "ELASTICSEARCH_USERNAME"
         msg = f"basic authentication needs both a user and a password; set {missing}"
         raise UsageError(msg)
-    _refuse_plain_http(url, has_credentials=bool(api_key or password), allowed=flags.insecure_http)
+    _refuse_plain_http(url, has_credentials=bool(key or password), allowed=flags.insecure_http)
     return Connection(
         url=url,
-        api_key=Secret(encoded_api_key(api_key)) if api_key else None,
+        api_key=Secret(encoded_api_key(key.value)) if key else None,
         username=username or None,
         password=Secret(password) if password else None,
+        credentials_from=(key.name if key else user_from) or CREDENTIALS,
         ca_certs=_ca_certs(flags, variables),
         proxies=_proxies(url) if environment is None else {},
         **limits,  # type: ignore[arg-type]  # the command line names fields of Connection
     )
 
 
-def _variable(name: str, variables: Mapping[str, str]) -> str | None:
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A value of a setting, and by which name it was given."""
+
+    value: str
+    name: str
+
+
+def _variable(name: str, variables: Mapping[str, str]) -> _Given | None:
     """Return the value that a setting has in the environment, under whichever of its names.
 
     Raises:
@@ -99,34 +115,54 @@ def _variable(name: str, variables: Mapping[str, str]) -> str | None:
         shown = "" if name in _SECRET_NAMES or "@" in "".join(found.values()) else f" ({', '.join(found.values())})"
         msg = f"{' and '.join(found)} are both set and differ{shown}: unset all but one"
         raise UsageError(msg)
-    return next(iter(found.values()), None)
+    return next((_Given(value, key) for key, value in found.items()), None)
 
 
-def _secret(name: str, file_flag: str | None, variables: Mapping[str, str]) -> str | None:
+def _value(name: str, variables: Mapping[str, str]) -> str | None:
+    """Return the value alone; see `_variable`."""
+    given = _variable(name, variables)
+    return given.value if given else None
+
+
+def _secret(name: str, file_flag: str | None, variables: Mapping[str, str]) -> _Given | None:
     """Return a secret out of the environment or a mounted file."""
-    canonical = VARIABLES[name][0]
-    path = file_flag or _variable(f"{name}_file", variables)
     direct = None if file_flag else _variable(name, variables)
-    if path is None:
+    if file_flag:
+        file: _Given | None = _Given(file_flag, f"--{name.replace('_', '-')}-file")
+    else:
+        file = _variable(f"{name}_file", variables)
+    if file is None:
         return direct
+    content = _content(file, what=name.replace("_", " ").replace("api", "API"))
+    if direct is not None and direct.value != content:
+        msg = f"{direct.name} and {file.name} are both set and differ: unset one"
+        raise UsageError(msg)
+    return _Given(content, f"{file.name} ({file.value})")
+
+
+def _content(file: _Given, *, what: str) -> str:
+    """Return what a file of a secret holds, without white space around it."""
+    remedy = f"let it hold the {what}, and this account read it"
     try:
-        content = Path(path).read_text(encoding="utf-8").strip()
+        with Path(file.value).open("rb") as stream:
+            content = stream.read(_MOST_SECRET_BYTES + 1)
+        text = content.decode().strip()
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
-        msg = f"{canonical}_FILE: cannot read {path}: {reason}"
+        msg = f"{file.name}: cannot read {file.value}: {reason}; {remedy}"
         raise UsageError(msg) from error
-    if not content:
-        msg = f"{canonical}_FILE: {path} is empty"
+    if len(content) > _MOST_SECRET_BYTES:
+        msg = f"{file.name}: {file.value} holds more than {_MOST_SECRET_BYTES >> 10} KiB; {remedy}"
         raise UsageError(msg)
-    if direct is not None and direct != content:
-        msg = f"{canonical} and {canonical}_FILE are both set and differ: unset one"
+    if not text:
+        msg = f"{file.name}: {file.value} is empty; {remedy}"
         raise UsageError(msg)
-    return content
+    return text
 
 
 def _address(flags: ConnectionFlags, variables: Mapping[str, str]) -> str:
-    url = flags.url or (None if flags.cloud_id else _variable("url", variables))
-    cloud_id = flags.cloud_id or (None if flags.url else _variable("cloud_id", variables))
+    url = flags.url or (None if flags.cloud_id else _value("url", variables))
+    cloud_id = flags.cloud_id or (None if flags.url else _value("cloud_id", variables))
     if cloud_id:
         from_cloud_id = _cloud_url(cloud_id)
         if url and url.rstrip("/") != from_cloud_id:
@@ -237,7 +273,7 @@ def _refuse_plain_http(url: str, *, has_credentials: bool, allowed: bool) -> Non
 
 
 def _ca_certs(flags: ConnectionFlags, variables: Mapping[str, str]) -> Path | None:
-    given = flags.ca_certs or _variable("ca_certs", variables)
+    given = flags.ca_certs or _value("ca_certs", variables)
     given = given or variables.get("REQUESTS_CA_BUNDLE") or variables.get("CURL_CA_BUNDLE")
     if not given:
         return None

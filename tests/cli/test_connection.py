@@ -112,7 +112,11 @@ def test_two_names_that_agree_are_fine_and_a_flag_wins_over_both(make: MakeBench
         (
             {"ELASTICSEARCH_URL": "http://127.0.0.1:1", "ELASTICSEARCH_API_KEY": "YQ==",
              "ELASTICSEARCH_USERNAME": "u", "ELASTICSEARCH_PASSWORD": "p"},
-            "both an API key and a user are given",
+            "both an API key (ELASTICSEARCH_API_KEY) and a user (ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD)",
+        ),
+        (
+            {"ES_URL": "http://u:p@127.0.0.1:1", "ES_API_KEY": "YQ=="},
+            "both an API key (ES_API_KEY) and a user (user and password in the URL) are given; remove one of them",
         ),
         ({"ELASTICSEARCH_URL": "http://127.0.0.1:1", "ELASTICSEARCH_USERNAME": "u"}, "set ELASTICSEARCH_PASSWORD"),
         ({"ELASTICSEARCH_URL": "http://127.0.0.1:1", "ELASTICSEARCH_PASSWORD": "p"}, "set ELASTICSEARCH_USERNAME"),
@@ -121,9 +125,16 @@ def test_two_names_that_agree_are_fine_and_a_flag_wins_over_both(make: MakeBench
         ({"ELASTICSEARCH_URL": "http://127.0.0.1:1", "ELASTICSEARCH_API_KEY": "{"}, "is malformed: give the"),
         (
             {"ELASTICSEARCH_URL": "http://127.0.0.1:1", "ELASTICSEARCH_API_KEY_FILE": "/no/such/file"},
-            "ELASTICSEARCH_API_KEY_FILE: cannot read /no/such/file: No such file or directory",
+            "ELASTICSEARCH_API_KEY_FILE: cannot read /no/such/file: No such file or directory; let it hold the API key",
         ),
-        ({"ELASTICSEARCH_URL": "http://127.0.0.1:1", "ELASTICSEARCH_API_KEY_FILE": "<empty>"}, "is empty"),
+        (
+            {"ELASTICSEARCH_URL": "http://127.0.0.1:1", "ELASTICSEARCH_API_KEY_FILE": "<empty>"},
+            "is empty; let it hold the API key, and this account read it",
+        ),
+        (
+            {"ELASTICSEARCH_URL": "http://127.0.0.1:1", "ELASTICSEARCH_API_KEY_FILE": "/dev/zero"},
+            "/dev/zero holds more than 64 KiB; let it hold the API key",
+        ),
         ({"ELASTICSEARCH_CLOUD_ID": "name:!!"}, "ELASTICSEARCH_CLOUD_ID is malformed"),
         (
             {"ELASTICSEARCH_CLOUD_ID": "x:" + base64.b64encode(b"h$es$k").decode(), "ES_URL": "https://other"},

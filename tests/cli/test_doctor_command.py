@@ -74,7 +74,7 @@ def test_certificates_that_cannot_be_read_and_two_kinds_of_credentials_are_matte
     both = examined("https://127.0.0.1:1", tmp_path, ELASTICSEARCH_USERNAME="u", ELASTICSEARCH_PASSWORD=SECRET)
 
     assert_wrong(unread, "address", "no certificates can be read")
-    assert_wrong(both, "address", "both an API key and a user are given")
+    assert_wrong(both, "address", "both an API key (ELASTICSEARCH_API_KEY) and a user")
     assert SECRET not in both.out
 
 

@@ -18,7 +18,7 @@ from etl.extract.wire import NoAnswerError, Response, TooLargeError
 from etl.model import AnswerKind
 
 ERRORS = Path(__file__).parent / "errors"
-WHO = Asker(url="https://es.example:9200", sent="the API key", mask=scrub.text)
+WHO = Asker(url="https://es.example:9200", sent="the API key", given_as="ES_API_KEY", mask=scrub.text)
 
 
 def ask(
@@ -180,7 +180,7 @@ def test_a_redirect_of_any_form_ends_the_run(headers: dict[str, str], said: str)
 
 @pytest.mark.parametrize("sent", ["the API key", "user 'ana' with a password", "a request without credentials"])
 def test_refused_credentials_are_named_by_kind(sent: str) -> None:
-    verdict = ask(401, b"<html>", who=Asker(url="http://x", sent=sent, mask=scrub.text))
+    verdict = ask(401, b"<html>", who=Asker(url="http://x", sent=sent, given_as="ES_API_KEY", mask=scrub.text))
     assert isinstance(verdict.fatal, RefusedError)
     assert f"http://x refuses {sent}" in str(verdict.fatal)
 
@@ -214,7 +214,7 @@ def test_refused_credentials_are_named_by_kind(sent: str) -> None:
 def test_the_missing_privilege_is_named_as_the_cluster_or_its_version_says(
     reason: str, version: str | None, privilege: str
 ) -> None:
-    who = Asker(url="http://x", sent="the API key", mask=scrub.text, version=version)
+    who = Asker(url="http://x", sent="the API key", given_as="ES_API_KEY", mask=scrub.text, version=version)
     verdict = ask(403, envelope("security_exception", reason), who=who)
     assert isinstance(verdict.fatal, RefusedError)
     assert f"the API key needs the {privilege} (403: " in str(verdict.fatal)

@@ -22,6 +22,7 @@ import urllib3
 from servers import drip, raw, reply, reset, silence
 
 from etl.errors import UnreachableError, UsageError
+from etl.extract.address import Door
 from etl.extract.client import Client
 from etl.extract.deadline import _EXPIRES_AT, _TimedReads, answers_by
 from etl.extract.wire import NoAnswerError, TooLargeError, translated
@@ -178,8 +179,9 @@ def test_a_proxy_that_opens_no_tunnel_is_named(server: ScriptedServer, connect: 
 
 def test_a_name_that_is_not_known_is_said_so() -> None:
     # Asked of no resolver, which may lie beyond this machine.
+    door = Door(host="es", port=9200, is_secure=False, proxy=None)
     wrapped = requests.ConnectionError(urllib3.exceptions.ProtocolError("x", socket.gaierror(8, "unknown")))
-    assert str(translated(wrapped, host="es:9200", status=None)) == "es:9200: no answer (the name is not known)"
+    assert str(translated(wrapped, door=door, status=None)) == "es:9200: no answer (the name is not known)"
 
 
 def test_a_redirect_is_not_followed(server: ScriptedServer, connect: Callable[..., Client]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -36,15 +37,61 @@ def test_the_root_names_cluster_and_version(look: Callable[..., ClusterFacts]) -
 
 
 @pytest.mark.parametrize(
-    "body",
-    [b"", b"<html>", b"[]", {}, {"version": "9", "cluster_uuid": 7}, {"cluster_uuid": "_na_"}, {"version": {}}],
+    "body", [{"version": {}, "cluster_uuid": 7}, {"version": {}, "cluster_uuid": "_na_"}, {"version": {}}]
 )
 def test_what_the_root_does_not_say_is_unknown(look: Callable[..., ClusterFacts], body: Any) -> None:
-    assert look(reply(200, body)) == ClusterFacts()
+    facts = look(reply(200, body))
+    assert facts == ClusterFacts()
+    assert "has not joined its cluster yet" in str(facts.hidden)
 
 
-def test_a_root_that_may_not_be_read_leaves_all_unknown(look: Callable[..., ClusterFacts]) -> None:
-    assert look(reply(403, {"error": {"type": "security_exception", "reason": "no monitor"}})) == ClusterFacts()
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", {}, {"ok": True}, {"version": "9", "cluster_uuid": "x"}])
+def test_what_answers_as_no_elasticsearch_does_ends_the_run_after_all_attempts(
+    look: Callable[..., ClusterFacts], server: ScriptedServer, body: Any
+) -> None:
+    with pytest.raises(UnreachableError, match=r"no Elasticsearch 8\.12 or later: check ELASTICSEARCH_URL"):
+        look(reply(200, body))
+    assert server.counts["/"] == 3
+
+
+def test_opensearch_is_called_by_its_name(look: Callable[..., ClusterFacts]) -> None:
+    with pytest.raises(UnreachableError, match=r"is OpenSearch 2\.11\.0: .* need Elasticsearch 8\.12"):
+        look(reply(200, {"cluster_uuid": "u", "version": {"distribution": "opensearch", "number": "2.11.0"}}))
+
+
+def test_a_root_that_may_not_be_read_leaves_all_unknown_and_names_the_privilege(
+    look: Callable[..., ClusterFacts],
+) -> None:
+    facts = look(reply(403, {"error": {"type": "security_exception", "reason": "no monitor"}}))
+    assert facts == ClusterFacts()
+    assert isinstance(facts.hidden, RefusedError)
+    assert "the cluster privilege monitor" in str(facts.hidden)
+
+
+def test_a_path_that_elasticsearch_does_not_know_is_not_called_an_old_version(
+    server: ScriptedServer, connect: Callable[..., Client], quick: RetryPolicy
+) -> None:
+    server.on("/path/", reply(400, {"error": "no handler found for uri [/path/] and method [GET]"}))
+    with pytest.raises(UnreachableError, match="knows no /path; remove that path from ELASTICSEARCH_URL") as told:
+        cluster_facts(connect(f"{server.url}/path"), stop=threading.Event(), policy=quick)
+    assert "too old" not in str(told.value)
+
+
+def test_where_nothing_answers_the_remedy_is_that_of_the_doctor(
+    connect: Callable[..., Client], quick: RetryPolicy, server: ScriptedServer
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    asked = {
+        f"http://127.0.0.1:{port}": "is this its port",
+        server.url.replace("http:", "https:"): "let ELASTICSEARCH_URL begin with http://",
+        server.url: "is it Elasticsearch that listens there?",
+    }
+    server.fallback = reset
+    for url, remedy in asked.items():
+        with pytest.raises(UnreachableError) as told:
+            cluster_facts(connect(url, connect_timeout_s=5.0), stop=threading.Event(), policy=quick)
+        assert remedy in str(told.value)
 
 
 def test_what_passes_is_asked_again(look: Callable[..., ClusterFacts], server: ScriptedServer) -> None:
