@@ -33,6 +33,7 @@ _STDOUT = "-"
 @options.option(
     "--format",
     "form",
+    only="export",
     type=click.Choice(FORMATS),
     required=True,
     help="parquet: exact types; csv: for spreadsheets; jsonl: one JSON object a row, where columns that end in _json "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from etl.cli.options import chain, option
 from etl.extract.filters import JOB_TYPES, JobFilters, read_filters
@@ -44,6 +44,10 @@ filter_options: Callable[[Any], Any] = chain(
         help="Only jobs created before then, written likewise. Those without a time of creation drop out with either.",
     ),
 )
+
+
+NO_FILTERS: Final[dict[str, Any]] = {"connector_id": (), "job_type": (), "status": (), "since": None, "until": None}
+"""The values of the options that narrow nothing."""
 
 
 def filters_of(given: dict[str, Any]) -> JobFilters:

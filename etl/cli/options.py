@@ -15,10 +15,18 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
-def option(flag: str, *more: str, **settings: Any) -> Callable[[F], F]:  # noqa: ANN401 - click's own settings
-    """Declare an option that is also read from ETL_<OPTION>."""
-    name = "ETL_" + flag.removeprefix("--").upper().replace("-", "_")
-    return click.option(flag, *more, envvar=name, show_envvar=True, **settings)
+def option(flag: str, *more: str, only: str = "", **settings: Any) -> Callable[[F], F]:  # noqa: ANN401 - click's own settings
+    """Declare an option that is also read from the environment.
+
+    Args:
+        flag: the option; its variable is ETL_<OPTION>.
+        more: see `click.option`.
+        only: the command, where the option means something else than in others; its variable is then
+            ETL_<COMMAND>_<OPTION>, so that one environment serves all commands.
+        settings: see `click.option`.
+    """
+    name = "_".join(["ETL", *([only] if only else []), flag.removeprefix("--")])
+    return click.option(flag, *more, envvar=name.upper().replace("-", "_"), show_envvar=True, **settings)
 
 
 def chain(*decorators: Callable[[F], F]) -> Callable[[F], F]:

@@ -23,7 +23,9 @@ _PREFACE = """\
 `etl COMMAND --help` (`-h`) says the same on a terminal, `etl --version` the version, and `python -m etl` is `etl`.
 What a command finds out goes to standard output; logs and the progress bar go to standard error.
 
-A setting is taken from the option, else from the environment, else it is the default. A flag is switched on in the
+A setting is taken from the option, else from the environment, else it is the default. An option that means something
+else in another command has its command's name in the variable, as in `ETL_SCHEMA_FORMAT`; and where the command line
+names a jobs file, `ETL_ALL` and filters of the environment are left out, with a warning. A flag is switched on in the
 environment by `1`, and several values of an option that can be repeated are separated there by spaces. A *duration* is
 written like `90s`, `15m`, `1h` or `7d`, a *size* like `500k`, `64M` or `1G`, and a *time* like `2025-06-01`,
 `2025-06-01T12:00:00Z` or, for how long ago, `7d`.

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from etl.cli import options
-from etl.cli.filters import filter_options, filters_of
+from etl.cli.filters import NO_FILTERS, filter_options, filters_of
 from etl.cli.metrics import metrics_option
 from etl.cli.present import show_rehearsal, show_run, show_whole_rehearsal
 from etl.cli.signals import stopping
@@ -18,7 +19,7 @@ from etl.cli.values import Place
 from etl.errors import ExitCode, UsageError
 from etl.extract.filters import JobFilters
 from etl.extract.jobs_file import JobsFile, read_jobs
-from etl.observe.logs import configure
+from etl.observe.logs import configure, tell_warning
 from etl.pipeline.rehearsal import rehearse, rehearse_all
 from etl.pipeline.run import run
 from etl.pipeline.stop import Stop
@@ -65,6 +66,7 @@ def command(jobs_file: str | None, *, whole: bool, dry_run: bool, **given: Any) 
       etl run --all --dry-run
       etl run jobs.txt --strategy mget               500 ids a request, where the index may be read
     """
+    jobs_file, whole = _heard(jobs_file, given, whole=whole)
     filters = filters_of(given)
     if whole and jobs_file:
         msg = "--all and a jobs file exclude each other: choose one"
@@ -90,6 +92,22 @@ def command(jobs_file: str | None, *, whole: bool, dry_run: bool, **given: Any) 
         return
     jobs = read_jobs_file(jobs_file)
     execute(partial(run, jobs, reached, run_settings(given), inputs={"jobs_file": jobs_file}), given)
+
+
+def _heard(jobs_file: str | None, given: dict[str, Any], *, whole: bool) -> tuple[str | None, bool]:
+    """Let the command line win over the environment, where one names a jobs file and the other what is for --all."""
+    context = click.get_current_context()
+    if context.get_parameter_source("jobs_file") is ParameterSource.COMMANDLINE:
+        names = {"whole": False, **NO_FILTERS}
+        unheard = [name for name in names if context.get_parameter_source(name) is ParameterSource.ENVIRONMENT]
+        if unheard and not given["quiet"]:
+            variables = [str(option.envvar) for option in context.command.params if option.name in unheard]
+            tell_warning(f"{' and '.join(variables)} of the environment left out: a jobs file is named")
+        given.update({name: NO_FILTERS[name] for name in unheard if name in NO_FILTERS})
+        return jobs_file, whole and "whole" not in unheard
+    if whole and context.get_parameter_source("whole") is ParameterSource.COMMANDLINE:
+        return None, whole
+    return jobs_file, whole
 
 
 def flags(given: dict[str, Any]) -> ConnectionFlags:

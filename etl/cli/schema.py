@@ -14,12 +14,18 @@ from etl.schema.tables import TABLES
 @options.option(
     "--format",
     "form",
+    only="schema",
     type=click.Choice(["markdown", "json", "arrow"]),
     default="markdown",
     show_default=True,
     help="markdown: to read; json: for programs; arrow: the IPC schema message of one table.",
 )
-@options.option("--table", type=click.Choice([table.name for table in TABLES]), help="The table, for --format arrow.")
+@options.option(
+    "--table",
+    only="schema",
+    type=click.Choice([table.name for table in TABLES]),
+    help="The table, for --format arrow.",
+)
 def command(form: str, table: str | None) -> None:
     """Print the data dictionary: every table and column, with type, unit, source and meaning.
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @click.command("verify")
 @options.output_option
-@options.option("--all", "everything", is_flag=True, help="Check older snapshots in full too, not just their sizes.")
+@options.option(
+    "--all", "everything", only="verify", is_flag=True, help="Check older snapshots in full too, not just their sizes."
+)
 @options.json_option
 @options.option("--quiet", "-q", is_flag=True, help="Say nothing unless something is wrong.")
 def command(output: str, *, everything: bool, as_json: bool, quiet: bool) -> None:

@@ -89,6 +89,40 @@ def test_every_option_can_be_given_in_the_environment(
     assert manifest["settings"][setting[0]] == setting[1]
 
 
+def test_what_the_environment_says_for_the_main_job_disturbs_no_other_command(published: Path, tmp_path: Path) -> None:
+    env = {"ETL_FORMAT": "parquet,csv", "ETL_TABLE": "sync_jobs", "ETL_ALL": "1", "ETL_OUTPUT": str(published)}
+
+    assert etl("schema", env=env).code == 0
+    assert etl("export", str(tmp_path / "out"), "--format", "csv", "-q", env=env).code == 0
+    assert etl("schema", env={"ETL_SCHEMA_FORMAT": "json"}).out.startswith("{")
+
+
+@pytest.mark.parametrize("env", [{"ETL_ALL": "1"}, {"ETL_ALL": "1", "ETL_SINCE": "30d"}, {"ETL_STATUS": "error"}])
+def test_a_jobs_file_that_is_named_wins_over_what_the_environment_says_for_all_jobs(
+    make: MakeBench, env: dict[str, str]
+) -> None:
+    bench = make({"a": job(id="a"), "b": job(id="b")})
+    bench.env.update(env)
+
+    ended = bench.run(ids=["a"])
+
+    assert (ended.code, ended.summary["requested"]) == (0, 1)
+    assert f"warning: {' and '.join(env)} of the environment left out: a jobs file is named" in ended.err
+    assert "left out" not in bench.run("-q", ids=["a"]).err
+
+
+def test_all_on_the_command_line_wins_over_a_jobs_file_of_the_environment(make: MakeBench) -> None:
+    bench = make({"a": job(id="a"), "b": job(id="b")})
+    env = {"ELASTICSEARCH_URL": bench.sandbox.url, "ELASTICSEARCH_API_KEY": bench.sandbox.api_key}
+    arguments = ["run", "--json", "--output", str(bench.output)]
+
+    ended = etl(*arguments, "--all", env={**env, "ETL_JOBS_FILE": "jobs.txt"})
+
+    assert (ended.code, ended.summary["requested"]) == (0, 2)
+    assert etl(*arguments, env={**env, "ETL_JOBS_FILE": "jobs.txt", "ETL_ALL": "1"}).code == 2
+    assert etl(*arguments, "jobs.txt", "--status", "error", env=env).code == 2
+
+
 def test_demo_needs_nothing_and_says_where_to_look(tmp_path: Path) -> None:
     ended = etl("demo", "--output", str(tmp_path / "out"))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
-from command_lines import command_lines, options, parse
+from command_lines import command_lines, options, parse, variables
 
 from etl.cli.main import COMMANDS, cli
 from etl.cli.reference import as_markdown
@@ -104,7 +104,24 @@ def test_every_option_can_be_given_in_the_environment() -> None:
         for option in command.params:
             if isinstance(option, click.Option):
                 expected = "ETL_" + option.opts[0].removeprefix("--").upper().replace("-", "_")
-                assert option.envvar == expected or expected in VARIABLES[option.name or ""], (name, option.opts)
+                own = expected.replace("ETL_", f"ETL_{name.upper()}_", 1)
+                assert option.envvar in {expected, own} or expected in VARIABLES[option.name or ""], (name, option.opts)
+
+
+def test_a_variable_means_the_same_in_every_command() -> None:
+    context = click.Context(cli)
+    meanings: dict[str, set[tuple[object, ...]]] = {}
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        for option in command.params:
+            if isinstance(option, click.Option) and option.envvar:
+                choices = tuple(option.type.choices) if isinstance(option.type, click.Choice) else ()
+                meaning = (option.type.name, choices, option.multiple, option.is_flag, option.nargs)
+                meanings.setdefault(str(option.envvar), set()).add(meaning)
+
+    assert [variable for variable, found in meanings.items() if len(found) > 1] == []
+    assert {"ETL_FORMAT", "ETL_EXPORT_FORMAT", "ETL_SCHEMA_FORMAT", "ETL_ALL", "ETL_VERIFY_ALL"} <= set(meanings)
 
 
 def test_a_command_without_documentation_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,8 +174,7 @@ def test_each_option_that_a_page_names_exists(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_each_variable_that_a_page_names_is_read(page: str) -> None:
-    flags = {"ETL_" + flag.removeprefix("--").upper().replace("-", "_") for flag in set().union(*options().values())}
-    known = {*flags, "ETL_JOBS_FILE", "ETL_DEST", *(name for names in VARIABLES.values() for name in names)}
+    known = {*variables(), *(name for names in VARIABLES.values() for name in names)}
 
     assert set(re.findall(r"\b(?:ETL|ELASTICSEARCH)_[A-Z_]*[A-Z]\b", PAGES[page])) <= known
 

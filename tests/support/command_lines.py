@@ -69,3 +69,10 @@ def options() -> dict[str, set[str]]:
         parameters = command.get_params(click.Context(command, parent=context))
         found[name] = {flag for parameter in parameters for flag in (*parameter.opts, *parameter.secondary_opts)}
     return found
+
+
+def variables() -> set[str]:
+    """Return the variables of the environment that options and arguments are read from, beside the connection's."""
+    context = click.Context(cli)
+    commands = [cli.get_command(context, name) for name in COMMANDS]
+    return {str(given.envvar) for command in commands if command for given in command.params if given.envvar}

@@ -50,6 +50,8 @@ def test_names_are_known_in_any_case_and_count_once() -> None:
         ({"statuses": ["failed"]}, "'failed' is no status: there are pending, in_progress, canceling"),
         ({"job_types": ["delta"]}, "'delta' is no job type: there are full, incremental, access_control"),
         ({"connector_ids": [" "]}, "connector id is empty"),
+        ({"job_types": [""]}, "job type is empty"),
+        ({"statuses": [""]}, "status is empty"),
         ({"since": "2026-11-02", "until": "2026-11-02"}, "no job can match"),
     ],
 )
