@@ -226,7 +226,7 @@ def test_69_the_version_is_too_old(make: MakeBench) -> None:
     ended = make({"a": job(id="a")}, version="8.11.4").run()
 
     assert ended.code == 69
-    assert "connector sync jobs need Elasticsearch 8.12 or later" in ended.err
+    assert "connector sync jobs need 8.12 or later" in ended.err
 
 
 def test_69_the_cluster_has_no_sync_jobs_at_all(make: MakeBench) -> None:
