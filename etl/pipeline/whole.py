@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from etl.extract.client import Client
-from etl.extract.filters import UNFINISHED
+from etl.extract.filters import UNFINISHED, JobFilters
 from etl.extract.walk.asking import Asking
 from etl.extract.walk.course import WalkSettings
 from etl.extract.walk.since import WalkSince
@@ -29,7 +29,6 @@ from etl.pipeline.times import time_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from etl.extract.filters import JobFilters
     from etl.extract.walk.report import WalkReport
     from etl.observe.progress import Progress
     from etl.pipeline.course import Course
@@ -37,6 +36,8 @@ if TYPE_CHECKING:
     from etl.settings import Connection, RunSettings
 
 _MANY = 20  # unsettled jobs from which on walking the unfinished ones is cheaper
+_NONE = "the cluster has no sync job; is it the right one?"
+_NO_MATCH = "no sync job of the cluster matches: check the filters"
 _FAILURES = frozenset({AnswerKind.FAILED, AnswerKind.REJECTED})
 
 
@@ -86,6 +87,8 @@ def run_all(
             with stop.after(settings.deadline_s), progress(None, "jobs", quiet=quiet) as shown:
                 worth = walking.unsettled if walking.is_incremental else count_jobs(client, stop.event) or 0
                 do_all(course, work, walking.tasks(shown), jobs=worth // MANY_A_REQUEST, shown=shown)
+            if walking.found_none:
+                course.warnings.append(_NONE if filters == JobFilters() else _NO_MATCH)
             return course.finish()
 
 
@@ -111,6 +114,13 @@ class _Walking:
         self.unsettled = len(self._published.unsettled)
         how = "all jobs" if mark is None else f"jobs since {mark.watermark:%Y-%m-%dT%H:%M:%SZ} and unsettled ones"
         LOGGER.info("run %s: %s of %s", course.run_id, how, course.provenance.source)
+
+    @property
+    def found_none(self) -> bool:
+        """Whether a walk of all jobs that came to its end has met none."""
+        course = self._course
+        whole = not (self.is_incremental or course.fatal or course.incomplete or course.stop.cause)
+        return whole and not course.requested and not course.figures.get("left_alone")
 
     def tasks(self, shown: Progress) -> Iterator[BatchTask]:
         """Yield what the walk finds, batch by batch, and then what else is to be fetched."""

@@ -86,6 +86,17 @@ def test_since_and_until_are_half_open_in_the_time_of_creation(small: Sandbox, t
     assert set(pd.read_parquet(tmp_path / "out" / "latest" / "sync_jobs")["created_month"]) == {"2025-03"}
 
 
+@pytest.mark.parametrize("arguments", [["--connector-id", "nosuch"], ["--since", "2099-01-01"]])
+def test_filters_that_nothing_matches_end_in_0_with_a_warning(
+    small: Sandbox, tmp_path: Path, arguments: list[str]
+) -> None:
+    told = "no sync job of the cluster matches: check the filters"
+    assert told in run_all(small, tmp_path / "out", *arguments)["warnings"]
+    run_all(small, tmp_path / "out", "--status", "completed")
+    assert told in run_all(small, tmp_path / "out", *arguments)["warnings"]
+    assert not run_all(small, tmp_path / "out", "--status", "completed")["warnings"]
+
+
 def test_what_discover_prints_is_a_jobs_file_with_every_id_that_the_official_client_finds(
     small: Sandbox, tmp_path: Path
 ) -> None:
