@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import shlex
+import sys
 from functools import partial
 from typing import Any
 
@@ -47,6 +50,7 @@ def command(jobs: int | None, *, faults: bool, **given: Any) -> None:  # noqa: A
         inputs = {"demo": "sample" if jobs is None else jobs}
         summary = execute(partial(run, jobs_file, reached, run_settings(given, source=SANDBOX), inputs=inputs), given)
     if not given["quiet"] and not given["as_json"]:
-        click.echo(
-            f"\nlook at it: python -c \"import etl; print(etl.open_dataset({str(summary.output)!r})['sync_jobs'])\""
-        )
+        # Quotes that a shell need not escape, with a path as Python writes it.
+        folder = json.dumps(str(summary.output), ensure_ascii=False)
+        code = f'import etl; print(etl.open_dataset({folder})["sync_jobs"])'
+        click.echo(f"\nlook at it: {shlex.join([sys.executable, '-c', code])}")

@@ -6,7 +6,6 @@ import os
 import time
 from datetime import UTC, datetime
 from functools import wraps
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +16,7 @@ from etl.cli.signals import EndedAtOnceError
 from etl.cli.values import Place
 from etl.errors import EtlError, ExitCode, UsageError
 from etl.observe.logs import tell_problem
+from etl.settings.extras import check_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,9 +95,7 @@ def metrics_option(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _check(path: Path) -> None:
-    if find_spec("prometheus_client") is None:
-        msg = "--metrics-file needs prometheus_client: install the extra, as in pip install 'sync-jobs-etl[metrics]'"
-        raise UsageError(msg)
+    check_libraries("--metrics-file", extra="metrics", names=("prometheus_client",))
     if path.suffix != _ENDING:
         msg = f"--metrics-file {path}: the textfile collector reads only names that end in {_ENDING}: rename it"
         raise UsageError(msg)

@@ -18,7 +18,8 @@ from etl.errors import UsageError
 from etl.observe.logs import configure, printable
 from etl.observe.progress import progress
 from etl.report.figures import gather
-from etl.report.page import check_libraries, render
+from etl.report.page import render
+from etl.settings.extras import check_libraries
 
 if TYPE_CHECKING:
     from etl.dataset.export_files import Destination
@@ -52,7 +53,7 @@ def command(to: str, **given: Any) -> None:  # noqa: ANN401 - as click hands the
       etl report --to - --connector-id my-connector > my-connector.html
     """
     configure(-1 if given["quiet"] else given["verbose"])
-    check_libraries()
+    check_libraries("etl report", extra="report", names=("plotly", "jinja2"))
     root = Path(given["output"]).absolute()
     destination, file = _destination(to, root)
     destination.open([file])
@@ -71,8 +72,8 @@ def _destination(to: str, root: Path) -> tuple[Destination, str]:
     if path.is_dir():
         msg = f"--to {path}: is a folder; name a file in it, such as {path / 'report.html'}"
         raise UsageError(msg)
-    if path.parent.exists() and not path.parent.is_dir():
-        msg = f"--to {path}: {path.parent} is a file; name a folder"
+    if not path.parent.is_dir():
+        msg = f"--to {path}: {path.parent} is no folder: make it, or name a file elsewhere"
         raise UsageError(msg)
     return Folder(path.parent, dataset=root, overwrite=True), path.name
 

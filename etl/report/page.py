@@ -6,12 +6,10 @@ import base64
 import hashlib
 from datetime import UTC, datetime
 from importlib import resources
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from etl.errors import UsageError
 from etl.report import written
 from etl.report.suspicious import LISTED
 from etl.schema.tables import LARGEST_DOCUMENT_MIB
@@ -36,19 +34,6 @@ _PRESETS = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "A ye
 _COLUMNS_OF_FIGURES = frozenset(
     {"order", "changes", "values", "rows", "exit", "loaded", "unchanged", "not found", "failed", "rejected", "invalid"}
 )
-_NEEDED = ("plotly", "jinja2")
-
-
-def check_libraries() -> None:
-    """Look whether what draws the page is installed.
-
-    Raises:
-        UsageError: it is not; the message names the extra.
-    """
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        msg = f"etl report needs {' and '.join(missing)}: install the extra, as in pip install 'sync-jobs-etl[report]'"
-        raise UsageError(msg)
 
 
 def render(report: Figures) -> str:

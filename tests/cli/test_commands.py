@@ -128,7 +128,11 @@ def test_demo_needs_nothing_and_says_where_to_look(tmp_path: Path) -> None:
 
     assert ended.code == 0
     assert f"published in {tmp_path}/out/latest" in ended.out
-    assert f"etl.open_dataset('{tmp_path}/out')" in ended.out
+    [look] = [line.removeprefix("look at it: ") for line in ended.out.splitlines() if line.startswith("look at it: ")]
+    shown = subprocess.run(
+        ["/bin/sh", "-c", look], env={"PATH": "/nowhere"}, capture_output=True, text=True, check=True
+    )
+    assert "job_id" in shown.stdout
 
 
 def test_sandbox_serves_until_it_is_interrupted_and_prints_what_to_export(tmp_path: Path) -> None:

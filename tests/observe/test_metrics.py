@@ -186,13 +186,15 @@ def test_a_file_that_nothing_would_read_or_write_is_refused_before_the_run(
 
 def test_without_the_library_the_message_names_the_extra(make: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
     found = importlib.util.find_spec
-    monkeypatch.setattr("etl.cli.metrics.find_spec", lambda name: None if name == "prometheus_client" else found(name))
+    monkeypatch.setattr(
+        "etl.settings.extras.find_spec", lambda name: None if name == "prometheus_client" else found(name)
+    )
     bench = make({"a": job(id="a")})
 
     ended = bench.run("--metrics-file", "etl.prom")
 
     assert ended.code == 2
-    assert "pip install 'sync-jobs-etl[metrics]'" in ended.err
+    assert f"needs prometheus-client: install with {sys.executable} -m pip install prometheus-client" in ended.err
     assert bench.run().code == 0
 
 

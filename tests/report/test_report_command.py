@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from importlib import util
 from typing import TYPE_CHECKING, Any
 
@@ -71,13 +72,14 @@ def test_no_matching_job_is_a_warning(history: Path, tmp_path: Path) -> None:
 
 def test_a_missing_extra_is_named(history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = util.find_spec
-    monkeypatch.setattr("etl.report.page.find_spec", lambda name: None if name == "plotly" else real(name))
+    monkeypatch.setattr("etl.settings.extras.find_spec", lambda name: None if name == "plotly" else real(name))
     ended = etl("report", "--output", str(history), "--to", str(tmp_path / "r.html"))
     assert ended.code == 2
-    assert "needs plotly: install the extra, as in pip install 'sync-jobs-etl[report]'" in ended.err
+    install = f"{sys.executable} -m pip install"
+    assert f"needs plotly: install with {install} plotly, or in a checkout with {install} -e '.[report]'" in ended.err
 
 
-@pytest.mark.parametrize("place", ["folder", "file/page.html", "output/page.html"])
+@pytest.mark.parametrize("place", ["folder", "file/page.html", "missing/page.html", "output/page.html"])
 def test_a_place_that_cannot_be_is_refused_with_a_remedy(history: Path, tmp_path: Path, place: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
@@ -86,6 +88,7 @@ def test_a_place_that_cannot_be_is_refused_with_a_remedy(history: Path, tmp_path
     assert ended.code == 2
     assert "name a" in ended.err
     assert not to.is_file()
+    assert not (tmp_path / "missing").exists()
 
 
 def test_no_dataset_is_an_error_with_a_remedy(tmp_path: Path) -> None:
