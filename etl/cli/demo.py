@@ -19,12 +19,14 @@ from etl.pipeline.run import run
 from etl.sandbox.demo import demo_ids_text, demo_jobs_text
 from etl.sandbox.faults import DEMO_FAULTS, NO_FAULTS
 from etl.sandbox.server import Sandbox
-from etl.sandbox.settings import JOBS, SandboxSettings
+from etl.sandbox.settings import JOBS, MOST_JOBS, SandboxSettings
 from etl.settings import ConnectionFlags, connection
 
 
 @click.command("demo")
-@options.option("--jobs", type=click.IntRange(1), metavar="N", help="Fetch N generated jobs, not the small sample.")
+@options.option(
+    "--jobs", type=click.IntRange(1, MOST_JOBS), metavar="N", help="Fetch N generated jobs, not the small sample."
+)
 @options.option("--faults", is_flag=True, help="Let the sandbox fail on purpose, now and then, to see retries.")
 @options.connection_limits
 @options.run_options

@@ -7,13 +7,15 @@ import click
 from etl.cli import options
 from etl.sandbox.faults import DEMO_FAULTS, NO_FAULTS
 from etl.sandbox.server import LOOPBACK, serve
-from etl.sandbox.settings import FULL_KEY, JOBS, SandboxSettings
+from etl.sandbox.settings import FULL_KEY, JOBS, MOST_JOBS, SandboxSettings
 
 
 @click.command("sandbox")
 @options.option("--host", default=LOOPBACK, show_default=True, help="Loopback address to listen on.")
 @options.option("--port", type=click.IntRange(0, 65535), default=9200, show_default=True, help="0 for a free one.")
-@options.option("--jobs", type=click.IntRange(0), default=JOBS, show_default=True, help="Sync jobs there are.")
+@options.option(
+    "--jobs", type=click.IntRange(0, MOST_JOBS), default=JOBS, show_default=True, help="Sync jobs there are."
+)
 @options.option("--faults", is_flag=True, help="Fail on purpose, now and then.")
 @options.option("--version", default="9.1.0", show_default=True, help="Elasticsearch version that it claims to be.")
 def command(host: str, port: int, jobs: int, *, faults: bool, version: str) -> None:

@@ -22,6 +22,9 @@ SEED = 1
 
 JOBS = 1_000
 
+MOST_JOBS = 1_000_000
+"""More would take hours to walk, and their ids the memory of a small machine; commands ask for no more."""
+
 FULL_KEY = ApiKey(id="sandbox-full-access", secret="not-a-secret-full")  # noqa: S106 - public, opens only a sandbox
 POOR_KEY = ApiKey(
     id="KEYID",

@@ -63,6 +63,8 @@ def test_1_a_bug_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         (["nothing"], "No such command"),
         (["schema", "--format", "arrow"], "go together"),
         (["sandbox", "--host", "192.0.2.1"], "loopback"),
+        (["sandbox", "--jobs", "3000000000"], "1000000"),
+        (["demo", "--jobs", "3000000000"], "1000000"),
     ],
 )
 def test_2_usage_and_settings(make: MakeBench, tmp_path: Path, arguments: list[str], said: str) -> None:
@@ -168,14 +170,40 @@ def test_3_published_but_ids_failed(make: MakeBench) -> None:
     assert "run again with the failed.txt" in ended.err
 
 
-def test_3_invalid_lines_are_to_be_corrected_and_nothing_is_said_to_be_published(make: MakeBench) -> None:
+def test_3_invalid_lines_are_named_and_stand_in_failed_txt_as_comments(make: MakeBench) -> None:
     bench = make({"a": job(id="a")})
 
-    ended = bench.run(ids=["gone", ".."])
+    ended = bench.run(ids=["a", "b\tc", *("d" * length for length in range(513, 517))])
 
     assert ended.code == 3
-    assert "incomplete: 1 invalid; correct the invalid lines of the jobs file" in ended.err
-    assert "failed.txt" not in ended.err
+    assert "incomplete: 5 invalid; correct the invalid lines of the jobs file (line 2: 'b\\tc' holds a c" in ended.err
+    assert "' has 514 bytes, more than 512, and 2 more in failed.txt)" in ended.err
+    assert ended.summary["failed_file"] is None
+    failed = (bench.output / "runs" / ended.summary["run_id"] / "failed.txt").read_text().splitlines()
+    assert failed[0] == "# line 2: 'b\\tc' holds a control character"
+    assert len(failed) == 5
+    assert all(line.startswith("# line ") for line in failed)
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        (
+            ["..", "."],
+            "no line of the jobs file is an id, nothing was published; correct the invalid lines of the jobs",
+        ),
+        (["gone", ".."], "the cluster has none of these ids, nothing was published: is this the right cluster?; corr"),
+        (["gone", "..", "never"], "every id failed or was not found, nothing was published: see the reasons in failed"),
+    ],
+)
+def test_4_no_id_gave_a_job_for_whatever_reason(make: MakeBench, ids: list[str], said: str) -> None:
+    bench = make({"a": job(id="a")}, faults=Faults(always_fail=frozenset({"never"})))
+
+    ended = bench.run("--max-attempts", "1", ids=ids)
+
+    assert ended.code == 4
+    assert said in ended.err
+    assert "line " in ended.err
     assert not (bench.output / "latest").exists()
 
 
