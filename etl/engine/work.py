@@ -43,6 +43,9 @@ class Work(Protocol[Task, Result]):
                 are failures.
         """
 
+    def again(self, task: Task) -> Task:
+        """Return what is given out where a worker died over a task: the run remembers no more of it meanwhile."""
+
 
 def overlapped(steps: Steps[Task, Result], tasks: Iterable[Task]) -> Iterator[Result]:
     """Yield the results in order; while one task is staged, the next ones are fetched."""

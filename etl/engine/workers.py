@@ -65,7 +65,7 @@ class _Given:
     """A task that a worker has.
 
     Attributes:
-        task: see there.
+        task: to be given out where the worker dies.
         lives: workers that it may still cost.
         told: answers and failures that were told of it.
     """
@@ -114,7 +114,8 @@ class _Crew:
                 except StopIteration:
                     is_over = True
                     break
-                self._give(worker, _Given(task=task))
+                self._give(worker, task, _Given(task=self._work.again(task)))
+                del task  # it may be large, and the worker has it
             if is_over:
                 for worker in self._workers:
                     self._say_all(worker)
@@ -148,9 +149,9 @@ class _Crew:
         worker = min(self._workers, key=lambda worker: len(worker.given))
         return worker if len(worker.given) < _AHEAD else None
 
-    def _give(self, worker: _Worker, given: _Given) -> None:
+    def _give(self, worker: _Worker, task: Any, given: _Given) -> None:  # noqa: ANN401 - any work's task
         worker.given.append(given)
-        self._send(worker, Do(given.task))
+        self._send(worker, Do(task))
 
     def _say_all(self, worker: _Worker) -> None:
         if not worker.has_all:
@@ -211,6 +212,6 @@ class _Crew:
         worker = self._start()
         self._workers.append(worker)
         for given in left:
-            self._give(worker, given)
+            self._give(worker, given.task, given)
         if is_over:
             self._say_all(worker)

@@ -16,6 +16,7 @@ import numpy as np
 
 from etl.errors import OutputError
 from etl.load.layout import TMP
+from etl.load.pool import give_back_unused
 from etl.load.stretch import JOBS, UNDATED, Place, Stretch, merged, out_of_order
 from etl.load.stretch_files import read_stretches, write_stretches
 from etl.schema.tables import TABLES
@@ -34,7 +35,7 @@ ALL_TABLES = tuple(table.name for table in TABLES)
 MAX_SOURCES = 32
 """Sources that are read side by side; more are merged in rounds."""
 
-WINDOW_BYTES = 4 << 20
+WINDOW_BYTES = 2 << 20
 """In memory, of what is merged at once."""
 
 STRETCH_JOBS = 64
@@ -144,6 +145,7 @@ def windows(sources: Sequence[Source], bounds: Sequence[Place], names: Sequence[
         if window is not None:
             yield window
         del window  # its memory is needed for the next one
+        give_back_unused()  # what is freed lies scattered, and would stay beside what the next one takes
 
 
 class _Feed:

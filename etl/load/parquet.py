@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FORMAT = "parquet"
 
 ROW_GROUP_ROWS = 16_384
-_ROW_GROUP_BYTES = 16 << 20  # rows with long cursors end a row group earlier
+_ROW_GROUP_BYTES = 4 << 20  # in memory; all tables of a month are written side by side
 _CHUNK_BYTES = 16 << 20
 
 

@@ -100,13 +100,17 @@ class StagedJobs:
                 month[start:end] = codes.encode(chunk["created_month"])
         order = np.lexsort((number, fetched, low, high))
         order = order[Keys(high=high[order], low=low[order]).last_of_each()]
+        # One by one, so that no more than one array is there twice.
+        high, low = high[order], low[order]
+        number, row, month = number[order], row[order], month[order]
+        fetched, created = fetched[order], created[order]
         return cls(
-            keys=Keys(high=high[order], low=low[order]),
-            batch=number[order],
-            row=row[order],
-            fetched=fetched[order],
-            created=created[order],
-            month_codes=month[order],
+            keys=Keys(high=high, low=low),
+            batch=number,
+            row=row,
+            fetched=fetched,
+            created=created,
+            month_codes=month,
             months=codes.months,
             fates=np.full(len(order), Fate.NEW, dtype=np.uint8),
         )

@@ -20,7 +20,7 @@ from etl.load.manifest import Origin, RunManifest, RunState, SnapshotManifest
 from etl.load.parquet import FORMAT
 from etl.load.plan import Base, PublishPlan, Terms
 from etl.load.planner import make_plan
-from etl.load.pool import give_back_memory
+from etl.load.pool import give_back_memory, give_back_unused
 from etl.load.prune import Pruned, Retention, prune
 from etl.load.publish import publish
 from etl.load.recover import Recovered, recover
@@ -161,6 +161,7 @@ class Writer:
         """
         base = Base(latest=self.recovered.latest, snapshot=self.recovered.snapshot, index=self.published)
         batches = [*self.recovered.adopted, *self._batches]
+        give_back_unused()
         limits = self._opening.limits
         plan = make_plan(self._storage, self._opening.run_id, base, self._terms, batches, limits.sources)
         if joins_files and base.snapshot is not None:

@@ -14,6 +14,7 @@ from etl.extract.client import Client
 from etl.extract.fetch import Fetcher
 from etl.extract.many import ManyFetcher
 from etl.jsontext import NotJsonError, decode
+from etl.load.pool import give_back_unused
 from etl.load.staging import StagedSummary, stage
 from etl.load.storage import Storage
 from etl.model import Answer, AnswerKind, Document, IdRecord, Outcome, Provenance, RequestedId, StagedBatch
@@ -51,11 +52,13 @@ class BatchTask:
         number: of the batch in its run, from 0.
         ids: each once.
         answers: to all of them, where they are there already; None where they are to be fetched.
+        is_counted: whether the progress was told of them already.
     """
 
     number: int
     ids: tuple[RequestedId, ...]
     answers: tuple[Answer, ...] | None = None
+    is_counted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,6 +161,10 @@ class BatchWork(BatchPlace):
         share = max(1, self.connection.concurrency // workers)
         return replace(self, connection=replace(self.connection, concurrency=share))
 
+    def again(self, task: BatchTask) -> BatchTask:
+        """Return the task without its documents, which are then got by id: they are most of what a run holds."""
+        return task if task.answers is None else replace(task, answers=None, is_counted=True)
+
     @contextmanager
     def open(self, stop: Event, watch: Callable[[int, int], None]) -> Iterator[Steps[BatchTask, BatchResult]]:
         """Open connections; see `etl.engine.work.Work`."""
@@ -173,7 +180,7 @@ class BatchWork(BatchPlace):
                 answers: list[Answer] = []
                 for answer in many.fetch(task.ids) if by_index else fetcher.fetch(task.ids, stop=stop):
                     answers.append(answer)
-                    watch(1, int(answer.kind in _FAILURES and answer.attempts > 0))
+                    watch(int(not task.is_counted), int(answer.kind in _FAILURES and answer.attempts > 0))
                 return Fetched(
                     answers=tuple(answers),
                     requests=many.requests - before if by_index else sum(answer.attempts for answer in answers),
@@ -186,6 +193,7 @@ class BatchWork(BatchPlace):
     def _stage(self, task: BatchTask, fetched: Fetched) -> BatchResult:
         lines = {requested.id: requested.line for requested in task.ids}
         made = stage_answers(self, task.number, fetched.answers, lines)
+        give_back_unused()
         return replace(
             made,
             fatal=fetched.fatal,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Final
 
 from etl.extract.walk.asking import Asking
@@ -11,8 +11,7 @@ from etl.extract.walk.walk import Walk
 from etl.model import AnswerKind, IdRecord, Outcome, RequestedId
 from etl.observe.logs import LOGGER
 from etl.observe.progress import progress
-from etl.pipeline.batch import BatchTask, BatchWork
-from etl.pipeline.feed import do_all, id_tasks
+from etl.pipeline.feed import answer_tasks, do_all, id_tasks
 from etl.pipeline.strategies import chosen
 from etl.pipeline.times import time_of
 from etl.settings import Strategy
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from etl.extract.client import Client
     from etl.extract.jobs_file import JobsFile
     from etl.model import Answer
+    from etl.pipeline.batch import BatchTask, BatchWork
     from etl.pipeline.course import Course
 
 _LOOKUP: Final = 10_000  # ids looked up in the index at once
@@ -59,12 +59,11 @@ def fetch_ids(course: Course, work: BatchWork, jobs: JobsFile, client: Client, *
             "least_requests": way.least,
             "left_alone": len(jobs.requested) - len(wanted),
         }
-        size = course.settings.batch_size
         if way.strategy is Strategy.PAGE:
             asking = Asking(client, stop=course.stop.event, version=work.version)
             tasks = _by_page(course, asking, wanted, shown.advance)
         else:
-            tasks = id_tasks(wanted, size, 0)
+            tasks = id_tasks(wanted, course.settings.batch_size, count())
         worth = len(wanted) if way.strategy is Strategy.GET else len(wanted) // MANY_A_REQUEST
         do_all(course, work.by(way.strategy), tasks, jobs=worth, shown=shown)
 
@@ -75,32 +74,23 @@ def _by_page(
     """Yield batches of what the list of all jobs shows of the wanted ids, then of the ids that it does not show."""
     left = {requested.id: requested for requested in wanted}
     walk = Walk(asking, WalkSettings(), time_of=time_of, skips=lambda ids: [job_id not in left for job_id in ids])
-    size, number = course.settings.batch_size, 0
-    waiting: list[tuple[RequestedId, Answer]] = []
-    for group in walk.answers():
-        # What the list shows broken is asked for alone, which tells what is wrong with it.
-        found = [(left.pop(a.id), a) for a in group if a.kind is AnswerKind.DOCUMENT and a.id in left]
-        waiting += found
-        advance(len(found))
-        while len(waiting) >= size:
-            yield _answered(waiting[:size], number)
-            del waiting[:size]
-            number += 1
-        if not left:
-            break
-    if waiting:
-        yield _answered(waiting, number)
-        number += 1
+    size, numbers = course.settings.batch_size, count()
+
+    def shown() -> Iterator[list[tuple[RequestedId, Answer]]]:
+        for group in walk.answers():
+            # What the list shows broken is asked for alone, which tells what is wrong with it.
+            found = [(left.pop(a.id), a) for a in group if a.kind is AnswerKind.DOCUMENT and a.id in left]
+            advance(len(found))
+            yield found
+            if not left:
+                return
+
+    yield from answer_tasks(shown(), size, numbers)
     report = walk.report()
     course.figures["requests"] += report.requests
     if report.fatal is not None:
         course.warnings.append(f"the list of all jobs could not be walked, so ids were got one by one: {report.fatal}")
-    yield from id_tasks(list(left.values()), size, number)
-
-
-def _answered(found: Sequence[tuple[RequestedId, Answer]], number: int) -> BatchTask:
-    ids, answers = zip(*found, strict=True)
-    return BatchTask(number=number, ids=ids, answers=answers)
+    yield from id_tasks(list(left.values()), size, numbers)
 
 
 def _unsettled(course: Course, jobs: JobsFile, advance: Callable[[int], None]) -> Iterator[RequestedId]:

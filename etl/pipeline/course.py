@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 from etl.errors import EtlError
 from etl.extract.fetch import NOT_ATTEMPTED
 from etl.load.manifest import RunState
+from etl.load.pool import give_back_unused
 from etl.model import IdRecord, Outcome
-from etl.pipeline.record import TO_RETRY, run_record, run_summary
+from etl.pipeline.record import TO_RETRY, examples_of, run_record, run_summary
 from etl.pipeline.stop import Stop, StopCause
 from etl.pipeline.verdict import verdict
+from etl.transform.fast import forget_parts
 from etl.transform.rewrite import redact_rows
 
 if TYPE_CHECKING:
@@ -137,6 +139,7 @@ class Course:
             self.warnings.append(f"the index could not be read, so ids were got one by one: {result.refusal}")
         if result.raw:
             self._keep_raw(result.raw)
+        give_back_unused()
 
     def _keep_raw(self, frame: bytes) -> None:
         """Append a batch to the archive; compressed frames one after the other are one compressed file."""
@@ -166,10 +169,12 @@ class Course:
             stopped=self.stop.cause,
             strict=self.settings.strict,
             incomplete=len(self.incomplete),
+            examples=examples_of(self),
         )
         if self.raw is not None:
             self.raw.close()
         if end.publishes:
+            forget_parts()
             plan = self.writer.plan(joins_files=self.joins_files)
             self.adopted = sum(1 for _ in plan.adopted_jobs()) - self.from_dead_runs
             closed = self.writer.publish(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from etl.engine.local import LocalEngine, workers_for
 from etl.pipeline.batch import BatchTask
@@ -11,10 +11,13 @@ from etl.pipeline.batch import BatchTask
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from etl.model import RequestedId
+    from etl.model import Answer, RequestedId
     from etl.observe.progress import Progress
     from etl.pipeline.batch import BatchWork
     from etl.pipeline.course import Course
+
+BATCH_BYTES: Final = 2 << 20
+"""Of documents that are there already, from which on a batch is large enough, whatever number of ids it has."""
 
 
 def do_all(course: Course, work: BatchWork, tasks: Iterable[BatchTask], *, jobs: int, shown: Progress) -> None:
@@ -43,7 +46,41 @@ def do_all(course: Course, work: BatchWork, tasks: Iterable[BatchTask], *, jobs:
             course.take(result)
 
 
-def id_tasks(ids: Sequence[RequestedId], size: int, first: int) -> Iterator[BatchTask]:
-    """Yield ids to be fetched, so many at a time, in batches that are numbered from `first`."""
-    for number, begin in enumerate(range(0, len(ids), size), start=first):
-        yield BatchTask(number=number, ids=tuple(ids[begin : begin + size]))
+def id_tasks(ids: Sequence[RequestedId], size: int, numbers: Iterator[int]) -> Iterator[BatchTask]:
+    """Yield ids to be fetched, so many at a time.
+
+    Args:
+        ids: each once.
+        size: most ids of a batch.
+        numbers: of the batches.
+    """
+    for begin in range(0, len(ids), size):
+        yield BatchTask(number=next(numbers), ids=tuple(ids[begin : begin + size]))
+
+
+def answer_tasks(
+    groups: Iterable[Iterable[tuple[RequestedId, Answer]]], size: int, numbers: Iterator[int]
+) -> Iterator[BatchTask]:
+    """Yield ids with the answers that are there already.
+
+    Args:
+        groups: as they come.
+        size: most ids of a batch, which has fewer where their documents are large.
+        numbers: of the batches.
+    """
+    waiting: list[tuple[RequestedId, Answer]] = []
+    held = 0
+    for group in groups:
+        for pair in group:
+            waiting.append(pair)
+            held += len(pair[1].body or b"")
+            if len(waiting) >= size or held >= BATCH_BYTES:
+                yield _answered(waiting, next(numbers))
+                waiting, held = [], 0
+    if waiting:
+        yield _answered(waiting, next(numbers))
+
+
+def _answered(found: Sequence[tuple[RequestedId, Answer]], number: int) -> BatchTask:
+    ids, answers = zip(*found, strict=True)
+    return BatchTask(number=number, ids=ids, answers=answers)

@@ -79,6 +79,7 @@ def replay(
             course.warnings.append("the files hold no document")
         if reading.repeats:
             course.warnings.append(f"{reading.repeats} documents repeat a job; the one fetched last counts")
+        del reading  # what it remembers of the ids is no longer needed
         return course.finish()
 
 

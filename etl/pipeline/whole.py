@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from etl.extract.client import Client
@@ -12,12 +13,12 @@ from etl.extract.walk.asking import Asking
 from etl.extract.walk.course import WalkSettings
 from etl.extract.walk.since import WalkSince
 from etl.extract.walk.walk import Walk
-from etl.model import Answer, AnswerKind, RequestedId
+from etl.model import AnswerKind, RequestedId
 from etl.observe.logs import LOGGER
 from etl.observe.progress import progress
-from etl.pipeline.batch import BatchTask, BatchWork
+from etl.pipeline.batch import BatchWork
 from etl.pipeline.by_ids import MANY_A_REQUEST
-from etl.pipeline.feed import do_all, id_tasks
+from etl.pipeline.feed import answer_tasks, do_all, id_tasks
 from etl.pipeline.mark import mark_of, watermark_of
 from etl.pipeline.opening import opened
 from etl.pipeline.preflight import facts_of, source_of
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from etl.extract.walk.report import WalkReport
+    from etl.model import Answer
     from etl.observe.progress import Progress
+    from etl.pipeline.batch import BatchTask
     from etl.pipeline.course import Course
     from etl.pipeline.summary import RunSummary
     from etl.settings import Connection, RunSettings
@@ -99,7 +102,7 @@ class _Walking:
         self._course = course
         self._filters = filters
         self._asking = asking
-        self._number = 0
+        self._numbers = count()
         writer = course.writer
         self._published = Published(writer.recovered.snapshot, writer.published, filters)
         settings = WalkSettings(filters=filters, use_index=True)
@@ -129,18 +132,14 @@ class _Walking:
         yield from self._unsettled(shown)
 
     def _answered(self, groups: Iterator[tuple[Answer, ...]], shown: Progress) -> Iterator[BatchTask]:
-        waiting: list[Answer] = []
-        size = self._course.settings.batch_size
-        for group in groups:
-            waiting.extend(group)
-            shown.advance(len(group))
-            self._course.requested += len(group)
-            self._course.count_failures(sum(answer.kind in _FAILURES for answer in group))
-            while len(waiting) >= size:
-                yield self._task(waiting[:size])
-                del waiting[:size]
-        if waiting:
-            yield self._task(waiting)
+        def counted() -> Iterator[list[tuple[RequestedId, Answer]]]:
+            for group in groups:
+                shown.advance(len(group))
+                self._course.requested += len(group)
+                self._course.count_failures(sum(answer.kind in _FAILURES for answer in group))
+                yield [(RequestedId(id=answer.id), answer) for answer in group]
+
+        return answer_tasks(counted(), self._course.settings.batch_size, self._numbers)
 
     def _unsettled(self, shown: Progress) -> Iterator[BatchTask]:
         """Yield published jobs that may still change and that the walk has not met.
@@ -164,18 +163,13 @@ class _Walking:
             return
         course.figures["least_requests"] += len(ids)
         course.requested += len(ids)
-        yield from id_tasks([RequestedId(id=job_id) for job_id in ids], course.settings.batch_size, self._number)
+        yield from id_tasks([RequestedId(id=job_id) for job_id in ids], course.settings.batch_size, self._numbers)
 
     def _left(self, walk: Walk | WalkSince) -> list[str]:
         return [job_id for job_id in self._published.unsettled if not walk.has_met(job_id)]
 
     def _met(self, ids: Sequence[str]) -> list[bool]:
         return [self._walk.has_met(job_id) for job_id in ids]
-
-    def _task(self, answers: list[Answer]) -> BatchTask:
-        self._number += 1
-        ids = tuple(RequestedId(id=answer.id) for answer in answers)
-        return BatchTask(number=self._number - 1, ids=ids, answers=tuple(answers))
 
     def _account(self, report: WalkReport) -> None:
         course = self._course

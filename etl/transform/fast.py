@@ -148,3 +148,8 @@ class FastPath:
 def fast_path(exposed: frozenset[str]) -> FastPath:
     """Return the fast path with these fields exposed; what it remembers serves all batches of a worker."""
     return FastPath(exposed)
+
+
+def forget_parts() -> None:
+    """Forget what parts of documents became, where no document comes any more: some 30 MB at most."""
+    fast_path.cache_clear()
