@@ -93,6 +93,9 @@ def _difference_lines(found: Difference) -> list[str]:
     for name, ids in (("added", found.added), ("removed", found.removed), ("changed", found.changed)):
         shown = ", ".join(ids[:_SHOWN_JOBS]) + (", ..." if len(ids) > _SHOWN_JOBS else "")
         lines.append(f"  {name:<8} {len(ids):>9,} jobs" + (f": {shown}" if ids else ""))
+    before, after = map(", ".join, found.formats)
+    if before != after:
+        lines.append(f"  formats  {before} -> {after}")
     if found.statuses:
         moves = [(f"{before} -> {after}", f"{count:,}") for (before, after), count in found.statuses.items()]
         lines += ["", *table_lines(("status", "jobs"), moves)]

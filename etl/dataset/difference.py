@@ -39,6 +39,7 @@ class Difference:
         changed: ids of jobs whose rows differ in any table, but for `fetched_at`, sorted.
         statuses: (status before, status after) → number of changed jobs, where these differ.
         rows: table → (rows before, rows after).
+        formats: formats of the tables (before, after).
     """
 
     before: str
@@ -48,6 +49,7 @@ class Difference:
     changed: tuple[str, ...]
     statuses: dict[tuple[str | None, str | None], int]
     rows: dict[str, tuple[int, int]]
+    formats: tuple[tuple[str, ...], tuple[str, ...]]
 
     def as_json(self) -> dict[str, Any]:
         """Return the difference as JSON values."""
@@ -61,6 +63,7 @@ class Difference:
                 {"before": before, "after": after, "jobs": count} for (before, after), count in self.statuses.items()
             ],
             "rows": {name: {"before": before, "after": after} for name, (before, after) in self.rows.items()},
+            "formats": {"before": list(self.formats[0]), "after": list(self.formats[1])},
         }
 
 
@@ -74,15 +77,18 @@ def named_snapshot(root: Path, name: str) -> Snapshot:
     folder = Layout(root).snapshots
     there = sorted(path.name for path in folder.iterdir() if is_run_id(path.name)) if folder.is_dir() else []
     latest = open_snapshot(root)
+    by_word = {} if latest is None else {"latest": latest.run_id, "previous": str(latest.manifest.parent)}
+    words = [word for word, run_id in by_word.items() if run_id in there]
     if latest is not None and name == "latest":
         return latest
-    if latest is not None and name == "previous" and latest.manifest.parent in there:
-        return snapshot_of(root, str(latest.manifest.parent))
-    found = [run_id for run_id in there if run_id.startswith(name)]
+    if name in words:
+        return snapshot_of(root, by_word[name])
+    found = [run_id for run_id in there if name and run_id.startswith(name)]
     if len(found) == 1:
         return snapshot_of(root, found[0])
     problem = "no snapshot" if not found else "several snapshots"
-    msg = f"{name}: {problem} of that name in {folder}; choose of latest, previous, {', '.join(there) or '(none)'}"
+    choice = ", ".join([*words, *there]) or "(none)"
+    msg = f"{name or repr(name)}: {problem} of that name in {folder}; choose of {choice}"
     raise UsageError(msg)
 
 
@@ -117,6 +123,7 @@ def difference(before: Snapshot, after: Snapshot) -> Difference:
         changed=tuple(sorted(changed)),
         statuses=dict(statuses.most_common()),
         rows={table.name: (before.rows(table.name), after.rows(table.name)) for table in TABLES},
+        formats=(before.manifest.formats, after.manifest.formats),
     )
 
 

@@ -88,8 +88,32 @@ def test_an_unknown_state_is_named_with_those_that_there_are(changed: Bench) -> 
     assert ended.code == 2
     assert "1999: no snapshot of that name" in ended.err
     assert "choose of latest, previous, 20" in ended.err
+    nameless = etl("inspect", "--diff", "latest", "", "--output", str(changed.output))
+    assert (nameless.code, "'': no snapshot of that name" in nameless.err) == (2, True)
     several = etl("inspect", "--diff", "latest", "20", "--output", str(changed.output))
     assert "several snapshots" in several.err
+
+
+def test_a_first_state_has_no_previous_one_to_choose(make: MakeBench) -> None:
+    bench = make({"a": job(id="a")})
+    bench.run()
+
+    ended = etl("inspect", "--diff", "previous", "latest", "--output", str(bench.output))
+
+    assert ended.code == 2
+    assert "previous: no snapshot of that name" in ended.err
+    assert "choose of latest, 20" in ended.err
+
+
+def test_a_format_that_was_added_is_part_of_what_lies_between_two_states(make: MakeBench) -> None:
+    bench = make({"a": job(id="a")})
+    bench.run()
+    bench.run("--format", "csv")
+
+    arguments = ["inspect", "--diff", "previous", "latest", "--output", str(bench.output)]
+    assert "  formats  parquet -> parquet, csv\n" in etl(*arguments).out
+    formats = {"before": ["parquet"], "after": ["parquet", "csv"]}
+    assert etl(*arguments, "--json").summary["formats"] == formats
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_none_of_it(make: MakeBench) -> None:
