@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count, islice
 from typing import TYPE_CHECKING, Final
 
+from etl.extract.id_list import IdList
 from etl.extract.walk.asking import Asking
 from etl.extract.walk.course import WalkSettings
 from etl.extract.walk.walk import Walk
@@ -12,12 +13,13 @@ from etl.model import AnswerKind, IdRecord, Outcome, RequestedId
 from etl.observe.logs import LOGGER
 from etl.observe.progress import progress
 from etl.pipeline.feed import answer_tasks, do_all, id_tasks
+from etl.pipeline.left import Left
 from etl.pipeline.strategies import chosen
 from etl.pipeline.times import time_of
 from etl.settings import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from etl.extract.client import Client
     from etl.extract.jobs_file import JobsFile
@@ -50,7 +52,7 @@ def fetch_ids(course: Course, work: BatchWork, jobs: JobsFile, client: Client, *
     )
     LOGGER.info("run %s: %d ids from %s", course.run_id, course.requested, course.provenance.source)
     with progress(len(jobs.requested), "jobs", quiet=quiet) as shown:
-        wanted = list(_unsettled(course, jobs, shown.advance))
+        wanted = IdList(_unsettled(course, jobs, shown.advance))
         way = chosen(course.settings.strategy, len(wanted), client, course.stop.event)
         LOGGER.info("%s", way.why)
         course.shown_settings["fetched_by"] = way.strategy
@@ -68,21 +70,19 @@ def fetch_ids(course: Course, work: BatchWork, jobs: JobsFile, client: Client, *
         do_all(course, work.by(way.strategy), tasks, jobs=worth, shown=shown)
 
 
-def _by_page(
-    course: Course, asking: Asking, wanted: Sequence[RequestedId], advance: Callable[[int], None]
-) -> Iterator[BatchTask]:
+def _by_page(course: Course, asking: Asking, wanted: IdList, advance: Callable[[int], None]) -> Iterator[BatchTask]:
     """Yield batches of what the list of all jobs shows of the wanted ids, then of the ids that it does not show."""
-    left = {requested.id: requested for requested in wanted}
-    walk = Walk(asking, WalkSettings(), time_of=time_of, skips=lambda ids: [job_id not in left for job_id in ids])
+    left = Left(wanted)
+    walk = Walk(asking, WalkSettings(), time_of=time_of, skips=left.lacks)
     size, numbers = course.settings.batch_size, count()
 
     def shown() -> Iterator[list[tuple[RequestedId, Answer]]]:
         for group in walk.answers():
             # What the list shows broken is asked for alone, which tells what is wrong with it.
-            found = [(left.pop(a.id), a) for a in group if a.kind is AnswerKind.DOCUMENT and a.id in left]
+            found = left.take([answer for answer in group if answer.kind is AnswerKind.DOCUMENT])
             advance(len(found))
             yield found
-            if not left:
+            if not len(left):
                 return
 
     yield from answer_tasks(shown(), size, numbers)
@@ -90,7 +90,7 @@ def _by_page(
     course.figures["requests"] += report.requests
     if report.fatal is not None:
         course.warnings.append(f"the list of all jobs could not be walked, so ids were got one by one: {report.fatal}")
-    yield from id_tasks(list(left.values()), size, numbers)
+    yield from id_tasks(left.rest(), size, numbers)
 
 
 def _unsettled(course: Course, jobs: JobsFile, advance: Callable[[int], None]) -> Iterator[RequestedId]:
