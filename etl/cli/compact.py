@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from etl.cli import options
+from etl.cli.present import counted
 from etl.cli.signals import stopping
 from etl.errors import ExitCode
 from etl.observe.logs import configure, printable, tell_problem, tell_warning
@@ -62,7 +63,7 @@ def _lines(summary: RunSummary) -> list[str]:
     before, after = summary.figures["files_before"], summary.figures["files_after"]
     lines = []
     if summary.adopted:
-        lines.append(f"{summary.adopted:,} more jobs adopted from runs that died")
+        lines.append(f"{counted(summary.adopted, 'more job')} adopted from runs that died")
     if summary.snapshot is None:
-        return [*lines, f"{before:,} files, none to join: nothing has changed in {summary.output}/latest"]
-    return [*lines, f"{before:,} files became {after:,}; published in {summary.output}/latest"]
+        return [*lines, f"{counted(before, 'file')}, none to join: nothing has changed in {summary.output}/latest"]
+    return [*lines, f"{counted(before, 'file')} became {after:,}; published in {summary.output}/latest"]

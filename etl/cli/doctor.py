@@ -13,6 +13,7 @@ import click
 from etl.check.diagnosis import Diagnosis, State, Terms
 from etl.check.doctor import examine
 from etl.cli import options
+from etl.cli.present import counted
 from etl.cli.run import flags, limits
 from etl.errors import ExitCode
 from etl.observe.logs import configure, printable
@@ -74,4 +75,4 @@ def _line(check: Check, state_width: int, name_width: int) -> str:
 
 def _sum(diagnosis: Diagnosis) -> str:
     counts = [f"{diagnosis.count(state)} {state}" for state in State if diagnosis.count(state)]
-    return f"{len(diagnosis.checks)} checks: {', '.join(counts)}"
+    return f"{counted(len(diagnosis.checks), 'check')}: {', '.join(counts)}"

@@ -5,18 +5,29 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import click
+
 from etl.cli.options import chain, option
-from etl.extract.filters import JOB_TYPES, JobFilters, read_filters
+from etl.errors import UsageError
+from etl.extract.filters import JOB_TYPES, JobFilters, read_filters, read_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import click
 
 
 def _names(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     """Take names one by one or separated by commas; an empty one is told by what reads the filters."""
     return tuple(name for text in given for name in text.split(","))
+
+
+def _time(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
+    """Refuse what is no time where the option's name is told with it; `filters_of` reads both by one clock."""
+    if given is not None:
+        try:
+            read_time(given, datetime.now(UTC))
+        except UsageError as error:
+            raise click.BadParameter(str(error)) from error
+    return given
 
 
 filter_options: Callable[[Any], Any] = chain(
@@ -36,11 +47,15 @@ filter_options: Callable[[Any], Any] = chain(
         help="Only jobs of these statuses, separated by commas, such as completed,error; can be repeated.",
     ),
     option(
-        "--since", metavar="TIME", help="Only jobs created then or later: a time, a date, or how long ago, such as 7d."
+        "--since",
+        metavar="TIME",
+        callback=_time,
+        help="Only jobs created then or later: a time, a date, or how long ago, such as 7d.",
     ),
     option(
         "--until",
         metavar="TIME",
+        callback=_time,
         help="Only jobs created before then, written likewise. Those without a time of creation drop out with either.",
     ),
 )

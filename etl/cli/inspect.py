@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from etl.cli import options
-from etl.cli.present import table_lines
+from etl.cli.present import counted, table_lines
 from etl.dataset.difference import Difference, difference, named_snapshot
 from etl.dataset.overview import Overview, overview
 from etl.observe.logs import printable
@@ -92,7 +92,8 @@ def _difference_lines(found: Difference) -> list[str]:
     lines = [f"from {found.before} to {found.after}", ""]
     for name, ids in (("added", found.added), ("removed", found.removed), ("changed", found.changed)):
         shown = ", ".join(ids[:_SHOWN_JOBS]) + (", ..." if len(ids) > _SHOWN_JOBS else "")
-        lines.append(f"  {name:<8} {len(ids):>9,} jobs" + (f": {shown}" if ids else ""))
+        number, word = counted(len(ids), "job").split(" ")
+        lines.append(f"  {name:<8} {number:>9} {word}" + (f": {shown}" if ids else ""))
     before, after = map(", ".join, found.formats)
     if before != after:
         lines.append(f"  formats  {before} -> {after}")

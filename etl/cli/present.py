@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from etl.pipeline.summary import RunSummary
 
 
+def counted(count: int, what: str, plural: str = "") -> str:
+    """Write a number of things, one or several.
+
+    >>> counted(1, "batch", "batches"), counted(1200, "job")
+    ('1 batch', '1,200 jobs')
+    """
+    return f"{count:,} {what if count == 1 else plural or what + 's'}"
+
+
 def show_run(summary: RunSummary, *, as_json: bool, quiet: bool) -> None:
     """Print the summary to stdout, and what is wrong to stderr."""
     if as_json:
@@ -67,10 +76,12 @@ def show_rehearsal(found: Rehearsal, *, as_json: bool) -> None:
     ]
     lines = [f"dry run: of {found.source}, into {found.output}", ""]
     lines += table_lines(("ids", "number"), [(name, f"{count:,}") for name, count in rows])
-    lines += ["", found.why, f"{found.requests:,} requests at least, {found.batches:,} batches to stage"]
-    lines.append(f"{found.published:,} jobs are published now; months with new or changed jobs would be written anew")
+    lines += ["", found.why, f"{counted(found.requests, 'request')} at least, {_batches(found.batches)} to stage"]
+    lines.append(
+        f"published now: {counted(found.published, 'job')}; months with new or changed ones would be written anew"
+    )
     if found.staged:
-        lines.append(f"{found.staged:,} batches of runs that died would be adopted, or dropped where settings differ")
+        lines.append(f"{_batches(found.staged)} of runs that died would be adopted, or dropped where settings differ")
     if found.replaces_sandbox:
         lines.append("the demo's data would be replaced")
     click.echo("\n".join(lines))
@@ -82,15 +93,17 @@ def show_whole_rehearsal(found: WholeRehearsal, *, as_json: bool) -> None:
         click.echo(json.dumps(found.as_json(), indent=2))
         return
     lines = [f"dry run: all jobs of {found.source}, into {found.output}", ""]
-    listed = "does not tell how many jobs there are" if found.listed is None else f"counts {found.listed:,} jobs"
+    listed = (
+        "does not tell how many jobs there are" if found.listed is None else f"counts {counted(found.listed, 'job')}"
+    )
     if found.listed is not None and not found.is_exact:
         listed += ", where its counting ends: there may be more"
-    lines.append(f"the list {listed}; {found.published:,} are published now, {found.unsettled:,} of them unsettled")
+    lines.append(f"the list {listed}; published now: {found.published:,}, {found.unsettled:,} of them unsettled")
     if found.since is None:
         lines.append("all jobs would be walked: there was no complete walk with these filters, or --refresh is given")
     else:
         lines.append(f"jobs created after {found.since:%Y-%m-%d %H:%M:%SZ} and unsettled ones would be fetched")
-    lines.append(f"{found.requests:,} requests at least")
+    lines.append(f"{counted(found.requests, 'request')} at least")
     if found.replaces_sandbox:
         lines.append("the demo's data would be replaced")
     click.echo("\n".join(lines))
@@ -101,13 +114,14 @@ def _lines(summary: RunSummary) -> list[str]:
     outcomes = [(name, f"{count:,}") for name, count in summary.outcomes.items() if count]
     lines += table_lines(("outcome", "ids"), [*outcomes, ("requested", f"{summary.requested:,}")])
     lines += ["", *table_lines(("table", "rows"), [(name, f"{count:,}") for name, count in summary.rows.items()])]
-    lines += ["", f"{summary.redacted:,} configuration values redacted, {summary.masked:,} texts masked"]
+    redacted = counted(summary.redacted, "configuration value")
+    lines += ["", f"{redacted} redacted, {counted(summary.masked, 'text')} masked"]
     if summary.adopted:
-        lines.append(f"{summary.adopted:,} more jobs adopted from runs that died")
+        lines.append(f"{counted(summary.adopted, 'more job')} adopted from runs that died")
     if "least_requests" in summary.figures:  # saved documents cost no request
         lines.append(
-            f"{summary.figures['requests']:,} requests (at least {summary.figures['least_requests']:,}); "
-            f"{summary.figures['left_alone']:,} settled jobs met and left alone"
+            f"{counted(summary.figures['requests'], 'request')} (at least {summary.figures['least_requests']:,}); "
+            f"{counted(summary.figures['left_alone'], 'settled job')} met and left alone"
         )
     if summary.snapshot is not None:
         lines.append(f"published in {summary.output}/latest")
@@ -118,6 +132,10 @@ def _lines(summary: RunSummary) -> list[str]:
     if summary.failed_file is not None:
         lines.append(f"to try again: etl run {summary.failed_file}")
     return lines
+
+
+def _batches(count: int) -> str:
+    return counted(count, "batch", "batches")
 
 
 def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

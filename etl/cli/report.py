@@ -11,6 +11,7 @@ import click
 
 from etl.cli import options
 from etl.cli.filters import filter_options, filters_of
+from etl.cli.present import counted
 from etl.cli.streams import standard_output, until_nobody_reads
 from etl.cli.values import Place
 from etl.dataset.export_files import Folder, Stream
@@ -87,7 +88,7 @@ def _show(figures: Figures, to: str, size: int, *, as_json: bool, quiet: bool) -
         click.echo(json.dumps(said, indent=2), err=err)
     elif not quiet:
         where = "standard output" if err else to
-        text = f"report on {jobs:,} jobs of {figures.source}\nwritten to {where} ({size:,} bytes)"
+        text = f"report on {counted(jobs, 'job')} of {figures.source}\nwritten to {where} ({size:,} bytes)"
         click.echo("\n".join(map(printable, text.splitlines())), err=err)
     if not quiet and not jobs:
         click.echo("warning: no job matches: the page shows none", err=True)

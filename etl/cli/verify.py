@@ -9,6 +9,7 @@ import click
 
 from etl.check.verify import Report, verify
 from etl.cli import options
+from etl.cli.present import counted
 from etl.errors import ExitCode
 from etl.observe.logs import printable
 
@@ -48,10 +49,11 @@ def _lines(report: Report, *, with_notes: bool) -> list[str]:
     if with_notes:
         lines += [f"note: {_line(finding)}" for finding in report.notes]
     number = len(report.problems)
-    problems = {0: "no problem", 1: "1 problem"}.get(number, f"{number:,} problems")
-    lines.append(f"{report.tables:,} tables, {report.files:,} files, {report.rows:,} rows checked: {problems}")
+    problems = counted(number, "problem") if number else "no problem"
+    checked = (counted(report.tables, "table"), counted(report.files, "file"), counted(report.rows, "row"))
+    lines.append(f"{', '.join(checked)} checked: {problems}")
     if report.by_size:
-        lines.append(f"of {report.by_size:,} older snapshots only the sizes; --all checks them in full")
+        lines.append(f"of {counted(report.by_size, 'older snapshot')} only the sizes; --all checks them in full")
     return [printable(line) for line in lines]
 
 

@@ -27,7 +27,7 @@ def test_a_sound_dataset_is_one_line_and_exit_0(sound: Path, capsys: pytest.Capt
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
         "7 tables, 34 files, 268 rows checked: no problem",
-        "of 1 older snapshots only the sizes; --all checks them in full",
+        "of 1 older snapshot only the sizes; --all checks them in full",
     ]
 
 

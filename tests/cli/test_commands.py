@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -167,3 +168,25 @@ def test_a_reader_that_goes_away_is_no_error(published: Path) -> None:
 
     assert ended.stderr == ""
     assert ended.returncode == 0
+
+
+@pytest.mark.parametrize("option", ["--since", "--until"])
+def test_a_time_that_is_none_is_told_with_its_option(option: str) -> None:
+    ended = etl("report", option, "banana")
+
+    assert ended.code == 2
+    assert f"{option}'" in ended.err
+    assert "'banana' is no time" in ended.err
+
+
+def test_one_thing_is_not_told_as_several(make: MakeBench) -> None:
+    bench = make({"a": job(id="a")})
+    (bench.folder / "jobs.txt").write_text("a\n")
+    env = {"ELASTICSEARCH_URL": bench.sandbox.url, "ELASTICSEARCH_API_KEY": bench.sandbox.api_key}
+    arguments = ["run", str(bench.folder / "jobs.txt"), "--output", str(bench.output)]
+
+    told = [etl(*arguments, *more, env=env).out for more in (["--dry-run"], [], ["--dry-run"])]
+    told.append(etl("compact", "--output", str(bench.output)).out)
+
+    assert "1 batch to stage" in told[0]
+    assert [word for text in told for word in re.findall(r"(?<![\d,.])1 [\w ]*?(?:es|ts|bs)\b", text)] == []

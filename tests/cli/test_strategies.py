@@ -162,7 +162,7 @@ def test_a_dry_run_over_the_whole_cluster_says_what_would_be_walked(sandbox: San
     second = etl("run", "--all", "--dry-run", "--json", env=env)
     third = etl("run", "--all", "--dry-run", env=env)
 
-    assert f"counts {JOBS} jobs; 0 are published now" in first.out
+    assert f"counts {JOBS} jobs; published now: 0" in first.out
     assert "all jobs would be walked" in first.out
     assert (second.summary["listed"], second.summary["published"]) == (JOBS, JOBS)
     assert second.summary["since"] is not None
