@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, NoReturn, Protocol, Self
 
 from etl.observe.logs import LOGGER, is_for_machines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+
+    from tqdm import tqdm
 
 HEARTBEAT_S = 30.0
 """Seconds between two lines in a log."""
@@ -64,13 +67,33 @@ class Heartbeat(Silent):
             LOGGER.info("%s: %s (%.0f a second)", self._what, share, rate)
 
 
+class _Above:
+    """Where log lines go while there is a bar: above it, each in a line of its own."""
+
+    def __init__(self, bar: tqdm[NoReturn]) -> None:
+        self._bar = bar
+
+    def write(self, text: str) -> None:
+        self._bar.write(text, file=sys.stderr, end="")
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 class Bar(Silent):
-    """A tqdm bar on stderr."""
+    """A tqdm bar on stderr; what is logged meanwhile stands above it."""
 
     def __init__(self, total: int | None, what: str) -> None:
         from tqdm import tqdm  # noqa: PLC0415 - loaded only where there is a terminal
 
         self._bar = tqdm(total=total, desc=what, unit="job", file=sys.stderr, dynamic_ncols=True, leave=False)
+        self._before = {
+            handler: handler.stream
+            for handler in logging.getLogger().handlers
+            if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr
+        }
+        for handler in self._before:
+            handler.setStream(_Above(self._bar))
 
     def advance(self, count: int) -> None:
         """Move the bar."""
@@ -79,6 +102,8 @@ class Bar(Silent):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for handler, stream in self._before.items():
+            handler.setStream(stream)
         self._bar.close()
 
 

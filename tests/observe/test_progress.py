@@ -62,6 +62,35 @@ def test_a_terminal_gets_a_bar_and_no_colour(tmp_path: Path) -> None:
     assert not re.search(rb"\x1b\[[0-9;]*m", told)  # a colour
 
 
+def test_a_log_line_stands_above_the_bar_in_a_line_of_its_own() -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    code = """
+from etl.observe.logs import LOGGER, configure
+from etl.observe.progress import progress
+configure(0)
+with progress(10, "jobs", quiet=False) as shown:
+    shown.advance(1)
+    LOGGER.warning("while it goes on")
+    shown.advance(1)
+LOGGER.warning("after it")
+"""
+    subprocess.run([sys.executable, "-c", code], stderr=theirs, check=True)
+    os.close(theirs)
+    told = b""
+    try:
+        while piece := os.read(ours, 65536):
+            told += piece
+    except OSError:  # the other end is closed
+        pass
+    os.close(ours)
+
+    visible = [line.rstrip("\r").rpartition("\r")[2] for line in told.decode().split("\n")]
+    logged = [line for line in visible if "it" in line]
+    assert [re.sub(r"^\S+Z WARNING ", "", line) for line in logged] == ["while it goes on", "after it"]
+    assert b"1/10" in told
+
+
 def test_every_line_is_masked_tracebacks_too_and_steers_no_terminal() -> None:
     formatter = MaskingFormatter(["top-secret-key"])
     try:
