@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from etl.cli.misspelt import tell_misspelt
 from etl.cli.values import Hours, Place, above_zero, duration, formats, mode, names, share, size
 from etl.observe.logs import LogFormat, choose_format
 
@@ -51,7 +52,7 @@ output_option = option(
 json_option = option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 quiet_options = chain(
-    option("--quiet", "-q", is_flag=True, help="Say nothing unless something is wrong."),
+    option("--quiet", "-q", is_flag=True, callback=tell_misspelt, help="Say nothing unless something is wrong."),
     option("--verbose", "-v", count=True, help="Log details; given twice, of the libraries too."),
     option(
         "--log-format",

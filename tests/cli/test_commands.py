@@ -90,6 +90,18 @@ def test_every_option_can_be_given_in_the_environment(
     assert manifest["settings"][setting[0]] == setting[1]
 
 
+def test_a_misspelt_variable_is_told_and_foreign_ones_are_not(make: MakeBench) -> None:
+    bench = make({"a": job(id="a")})
+    bench.env |= {"ETL_CONCURENCY": "3", "ETL_HOME": "/srv/etl", "ETL_TO": "report.html", "ETL_USER": "cron"}
+
+    warnings = [line for line in bench.run().err.splitlines() if line.startswith("warning: ")]
+
+    assert warnings == ["warning: ETL_CONCURENCY of the environment is not read: is ETL_CONCURRENCY meant?"]
+    assert bench.run("-q").err == ""
+    for line in bench.run("--log-format", "json").err.splitlines():
+        assert json.loads(line)["message"]
+
+
 def test_what_the_environment_says_for_the_main_job_disturbs_no_other_command(published: Path, tmp_path: Path) -> None:
     env = {"ETL_FORMAT": "parquet,csv", "ETL_TABLE": "sync_jobs", "ETL_ALL": "1", "ETL_OUTPUT": str(published)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import pytest
 from command_lines import command_lines, options, parse, variables
 
 from etl.cli.main import COMMANDS, cli
+from etl.cli.misspelt import LIKENESS
 from etl.cli.reference import as_markdown
 from etl.errors import ExitCode
 from etl.model import Outcome
@@ -122,6 +124,12 @@ def test_a_variable_means_the_same_in_every_command() -> None:
 
     assert [variable for variable, found in meanings.items() if len(found) > 1] == []
     assert {"ETL_FORMAT", "ETL_EXPORT_FORMAT", "ETL_SCHEMA_FORMAT", "ETL_ALL", "ETL_VERIFY_ALL"} <= set(meanings)
+
+
+def test_no_variable_is_taken_for_a_misspelt_other_one() -> None:
+    names = sorted(variables())
+    for place, name in enumerate(names):
+        assert get_close_matches(name, names[place + 1 :], cutoff=LIKENESS) == []
 
 
 def test_a_command_without_documentation_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
