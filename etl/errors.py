@@ -40,14 +40,15 @@ class ExitCode(IntEnum):
         ),
         (
             "run again with the `failed.txt` that the summary names; a second `run --all` does so by "
-            "itself. If it names a part of the cluster, grant the privilege that it names"
+            "itself. Correct invalid lines, which it names, in the jobs file. If it names a part of the cluster, grant "
+            "the privilege that it names"
         ),
     )
     NOTHING_PUBLISHED = (
         4,
         (
-            "nothing published: every id failed, there were more failures than `--max-failures`, or the "
-            "cluster has none of the ids"
+            "nothing published: every id failed, was invalid or is not on the cluster, or there were more failures "
+            "than `--max-failures`"
         ),
         "is it the right cluster? See `outcomes.parquet` of the run",
     )
@@ -59,8 +60,8 @@ class ExitCode(IntEnum):
     )
     OUTPUT = (
         74,
-        "the output cannot be read or written",
-        "make room or mend the permissions and run again. What was fetched stays staged",
+        "the output cannot be read or written, or holds no dataset",
+        "make room, mend the permissions or name another folder, as the message says. What was fetched stays staged",
     )
     LOCKED = (
         75,

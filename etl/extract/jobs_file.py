@@ -14,16 +14,21 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from etl import jsontext
+from etl.errors import UsageError
+from etl.extract.id_list import IdList
+from etl.extract.walk.seen import SeenIds
 from etl.model import InvalidId, RequestedId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
 MAX_ID_BYTES = 512
 """Elasticsearch takes no longer `_id`."""
 
 _COMMENT = re.compile(r"(?:^|\s)#")
 _BOM = "\ufeff"
+_UTF16_MARKS = ("\udcff\udcfe", "\udcfe\udcff")  # byte order marks, as bytes that are no UTF-8 are read
+_MOST_CHARACTERS = 1 << 14  # of a line: longer than any id, and than a comment that somebody reads
 _SHOWN_CHARACTERS = 1000  # a binary file given by mistake is one endless line
 
 
@@ -37,7 +42,7 @@ class JobsFile:
         repeats: how many lines said again what an earlier line had said.
     """
 
-    requested: tuple[RequestedId, ...]
+    requested: Sequence[RequestedId]
     invalid: tuple[InvalidId, ...]
     repeats: int
 
@@ -45,33 +50,61 @@ class JobsFile:
 def read_jobs(stream: IO[bytes]) -> JobsFile:
     r"""Read a jobs file: UTF-8 with or without a byte order mark; lines end with LF, CRLF or CR.
 
-    A line that is no UTF-8 is invalid, the others hold. The stream is read to its end and left open.
+    A line that is no UTF-8, or without end, is invalid, the others hold. The stream is read to its end and left open.
+
+    Raises:
+        UsageError: it is UTF-16, or no text at all.
 
     >>> jobs = read_jobs(io.BytesIO(b"007 # first\r\n\r\na#1\n..\n007\n"))
     >>> [(job.id, job.line) for job in jobs.requested], jobs.invalid[0].line, jobs.repeats
     ([('007', 1), ('a#1', 3)], 4, 1)
     """
-    requested: list[RequestedId] = []
+    requested = IdList()
     invalid: list[InvalidId] = []
-    seen: set[str] = set()
+    seen = SeenIds()
     repeats = 0
     # Bytes that are no UTF-8 become unpaired surrogates, which UTF-8 itself cannot carry: they mark the line.
     lines = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline=None)
-    for number, line in enumerate(lines, start=1):
-        text = _content(line)
-        if not text:
-            continue
-        if text in seen:
-            repeats += 1
-            continue
-        seen.add(text)
-        problem = id_problem(text)
-        if problem is None:
-            requested.append(RequestedId(id=text, line=number))
-        else:
-            invalid.append(InvalidId(text=_shown(text), line=number, problem=problem))
-    lines.detach()
-    return JobsFile(requested=tuple(requested), invalid=tuple(invalid), repeats=repeats)
+    try:
+        for number, (line, size) in enumerate(_lines(lines), start=1):
+            if number == 1:
+                _check_text(line, stream)
+            is_cut = size > len(line) and _COMMENT.search(line) is None
+            text = _content(line)
+            if not text and not is_cut:
+                continue
+            if text in seen and not is_cut:
+                repeats += 1
+                continue
+            problem = f"has {size} characters, more than an id may have" if is_cut else id_problem(text)
+            if problem is None:
+                requested.append(RequestedId(id=text, line=number))
+            else:
+                invalid.append(InvalidId(text=_shown(text), line=number, problem=problem))
+            if not is_cut:  # of these nobody knows whether they are equal
+                seen.add(text)
+    finally:
+        lines.detach()
+    return JobsFile(requested=requested, invalid=tuple(invalid), repeats=repeats)
+
+
+def _lines(stream: io.TextIOWrapper) -> Iterator[tuple[str, int]]:
+    """Yield each line, as far as it is read, and how many characters it has: some files are one line without end."""
+    while line := stream.readline(_MOST_CHARACTERS):
+        piece, size = line, len(line)
+        while len(piece) == _MOST_CHARACTERS and not piece.endswith("\n"):
+            piece = stream.readline(_MOST_CHARACTERS)
+            size += len(piece)
+        yield line, size
+
+
+def _check_text(line: str, stream: IO[bytes]) -> None:
+    """Refuse what is no UTF-8 by its first line: in UTF-16 every other byte of an id is 0."""
+    if line.startswith(_UTF16_MARKS) or "\0" in line:
+        name = getattr(stream, "name", None)
+        file = name if isinstance(name, str) else "the jobs file"
+        msg = f"{file}: is UTF-16, or no text; save it as UTF-8, one sync job id a line"
+        raise UsageError(msg)
 
 
 def id_problem(text: str) -> str | None:
@@ -103,6 +136,15 @@ def format_jobs(entries: Iterable[tuple[str, str | None]]) -> str:
     'a # 503: no shard\nb\n# not an id that a jobs file can hold: #c\n'
     """
     return "".join(_formatted(entry_id, reason) for entry_id, reason in entries)
+
+
+def format_comment(text: str) -> str:
+    r"""Write a comment of a jobs file, in one line.
+
+    >>> format_comment("line 3: no\nid")
+    '# line 3: no id\n'
+    """
+    return f"# {_one_line(text)}\n"
 
 
 def _formatted(entry_id: str, reason: str | None) -> str:

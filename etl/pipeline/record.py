@@ -5,9 +5,10 @@ from __future__ import annotations
 import platform
 from datetime import UTC, datetime
 from importlib import metadata
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from etl.extract.jobs_file import format_jobs
+from etl.extract.jobs_file import format_comment, format_jobs
 from etl.load.runs import FAILED, RunRecord
 from etl.model import IdRecord, Outcome
 from etl.pipeline.summary import RunSummary
@@ -25,8 +26,11 @@ RAW = "raw.ndjson.zst"
 """Name of the archive of documents as received, in the folder of a run."""
 
 _LIBRARIES = ("pyarrow", "pandas", "requests")
-TO_RETRY = frozenset({Outcome.FAILED, Outcome.REJECTED})
-"""Outcomes of ids that stand in failed.txt."""
+TO_RETRY = frozenset({Outcome.FAILED, Outcome.REJECTED, Outcome.INVALID})
+"""Outcomes that failed.txt tells of; what no request brings stands there as a comment."""
+
+_EXAMPLES = 3
+_LONGEST = 100  # characters of an example
 
 
 def run_record(course: Course, end: Verdict, final: Iterator[IdRecord], *, failed: Iterator[IdRecord]) -> RunRecord:
@@ -36,7 +40,7 @@ def run_record(course: Course, end: Verdict, final: Iterator[IdRecord], *, faile
         course: of the run.
         end: how it ends.
         final: the records of all ids with their final outcomes.
-        failed: those of ids to be tried again.
+        failed: those that failed.txt tells of.
     """
     settings = course.settings
     return RunRecord(
@@ -45,7 +49,7 @@ def run_record(course: Course, end: Verdict, final: Iterator[IdRecord], *, faile
         ended_at=datetime.now(UTC),
         exit_code=end.exit_code,
         outcomes=final,
-        failed=format_jobs((record.id, record.reason) for record in failed),
+        failed="".join(_failed_line(record, asked=course.attempted > 0) for record in failed),
         rejected=(line for group in course.rejected.groups() for line in group),
         attachments={RAW: course.storage.layout.raw(course.run_id)} if course.raw is not None else {},
         inputs={**course.inputs, "requested": course.requested},
@@ -79,13 +83,49 @@ def run_record(course: Course, end: Verdict, final: Iterator[IdRecord], *, faile
     )
 
 
+def examples_of(course: Course) -> dict[Outcome, list[str]]:
+    """Return what a person has to correct, the first few of each outcome: invalid lines, and broken documents of files.
+
+    The records are read no further than needed.
+    """
+    kinds = (Outcome.INVALID,) if course.attempted else (Outcome.INVALID, Outcome.REJECTED)
+    missing = {outcome: min(_EXAMPLES, course.outcomes.get(outcome, 0)) for outcome in kinds}
+    found: dict[Outcome, list[str]] = {outcome: [] for outcome in kinds}
+    records = chain.from_iterable(course.records.groups())
+    while any(missing.values()) and (record := next(records, None)) is not None:
+        if missing.get(record.outcome, 0):
+            found[record.outcome].append(_example(record))
+            missing[record.outcome] -= 1
+    return found
+
+
+def _example(record: IdRecord) -> str:
+    """Say where something is wrong, and what: a line of a jobs file, or a place in a file of documents."""
+    if record.outcome is Outcome.INVALID:
+        shown = record.id if len(record.id) <= _LONGEST else f"{record.id[:_LONGEST]}..."
+        return f"line {record.line}: '{shown}' {record.reason}"
+    return f"{record.id}: {record.reason}"
+
+
+def _failed_line(record: IdRecord, *, asked: bool) -> str:
+    """Return a line of failed.txt; what no request brings is a comment.
+
+    Args:
+        record: of an id, or of a place in a file of documents.
+        asked: whether the run made requests at all.
+    """
+    if record.outcome is Outcome.INVALID or (record.outcome is Outcome.REJECTED and not asked):
+        return format_comment(_example(record))
+    return format_jobs([(record.id, record.reason)])
+
+
 def run_summary(course: Course, end: Verdict, closed: Closing, plan: PublishPlan | None) -> RunSummary:
     """Return the summary of a run that has left its record."""
     recovered = course.writer.recovered.snapshot
     published = closed.snapshot or (recovered.manifest if recovered else None)
     tables = published.tables if published else {}
     outcomes = closed.run.outcomes
-    retry = any(outcomes.get(outcome, 0) for outcome in TO_RETRY)
+    retry = outcomes.get(Outcome.FAILED, 0) or (outcomes.get(Outcome.REJECTED, 0) and course.attempted)
     return RunSummary(
         run_id=course.run_id,
         exit_code=end.exit_code,

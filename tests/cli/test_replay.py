@@ -60,6 +60,22 @@ def test_a_broken_line_costs_that_line_alone_and_is_named_with_its_number(tmp_pa
     rejected = set(outcomes[outcomes["outcome"] == "rejected"]["id"].str.rpartition(":")[2])
     assert {"2", "5"} <= rejected
     assert len(outcomes) == ended.summary["requested"]
+    assert f"; correct these documents and replay the file again ({tmp_path}/dump.ndjson:2: " in ended.err
+    assert "failed.txt" not in ended.err
+    assert ended.summary["failed_file"] is None
+    failed = (tmp_path / "out" / "runs" / ended.summary["run_id"] / "failed.txt").read_text().splitlines()
+    assert len(failed) == ended.summary["outcomes"]["rejected"]
+    assert all(line.startswith(f"# {tmp_path}/dump.ndjson:") for line in failed)
+
+
+def test_where_no_document_can_be_read_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "dump.ndjson").write_bytes(b"{broken\n")
+
+    ended = etl("replay", str(tmp_path / "dump.ndjson"), "--output", str(tmp_path / "out"))
+
+    assert ended.code == 4
+    assert "no document could be read, nothing was published; correct these documents and replay the file" in ended.err
+    assert "failed.txt" not in ended.err
 
 
 def test_what_the_index_and_the_list_answered_is_read_from_standard_input(tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from etl.errors import UsageError
 from etl.extract.jobs_file import JobsFile, format_jobs, id_problem, read_jobs
 
 
@@ -84,9 +87,9 @@ def test_an_id_of_the_longest_size_or_of_odd_characters_is_one(text: str) -> Non
 
 
 def test_an_invalid_line_without_end_is_shown_shortened() -> None:
-    (invalid,) = read(b"\x00" + b"x" * 100_000).invalid
+    (invalid,) = read(b"\x01" + b"x" * 10_000).invalid
     assert len(invalid.text) < 1200
-    assert "100001 characters" in invalid.text
+    assert "10001 characters" in invalid.text
 
 
 def test_the_stream_stays_open() -> None:
@@ -145,6 +148,7 @@ def test_what_is_written_is_read_back(entries: list[tuple[str, str | None]]) -> 
 
 @given(st.binary(max_size=200))
 def test_every_content_line_is_requested_invalid_or_a_repeat(content: bytes) -> None:
+    content = b"first\n" + content
     jobs = read(content)
     numbers = [requested.line for requested in jobs.requested] + [invalid.line for invalid in jobs.invalid]
     assert len(numbers) == len(set(numbers))
@@ -152,3 +156,63 @@ def test_every_content_line_is_requested_invalid_or_a_repeat(content: bytes) -> 
     assert read(content * 2).requested == jobs.requested or not content.endswith((b"\n", b"\r"))
     for item in jobs.invalid:
         item.text.encode()  # what is shown can be written
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["a\nb\n".encode("utf-16"), "a\nb\n".encode("utf-16-be"), b"\xfe\xff\0a", b"\0\n", b"\x7fELF\2\1\1\0\n"],
+    ids=["UTF-16 with a mark", "UTF-16 without", "big endian with a mark", "zeros", "a program"],
+)
+def test_what_is_no_utf_8_text_is_refused_as_a_whole(content: bytes) -> None:
+    with pytest.raises(UsageError, match="the jobs file: is UTF-16, or no text; save it as UTF-8"):
+        read(content)
+
+
+class Endless(io.RawIOBase):
+    """A file of so many bytes, all alike, that no memory holds at once."""
+
+    def __init__(self, byte: bytes, size: int) -> None:
+        super().__init__()
+        self.left = size
+        self.byte = byte
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        size = min(len(buffer), self.left)
+        buffer[:size] = self.byte * size
+        self.left -= size
+        return size
+
+
+def test_a_line_without_end_takes_no_memory_and_keeps_its_place() -> None:
+    tail = io.BytesIO(b"\nb\n" + b"#" * 50_000 + b"\n" + b"c # " + b"x" * 50_000 + b"\n" + b" " * 50_000 + b"d\n")
+
+    class Joined(io.RawIOBase):
+        head = Endless(b"a", 200_000_000)
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any, /) -> int:
+            return self.head.readinto(buffer) or tail.readinto(buffer)
+
+    tracemalloc.start()
+    try:
+        jobs = read_jobs(io.BufferedReader(Joined()))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert most < 1_000_000
+    assert [(requested.id, requested.line) for requested in jobs.requested] == [("b", 2), ("c", 4)]
+    assert [(line.line, line.problem) for line in jobs.invalid] == [
+        (1, "has 200000001 characters, more than an id may have"),
+        (5, "has 50002 characters, more than an id may have"),
+    ]
+
+
+def test_zeros_without_end_are_refused_at_once() -> None:
+    with pytest.raises(UsageError, match="no text"):
+        read_jobs(io.BufferedReader(Endless(b"\0", 10**15)))
