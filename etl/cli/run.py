@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from etl.cli import options
+from etl.cli.engine import check_engine, engine_options
 from etl.cli.filters import NO_FILTERS, filter_options, filters_of
 from etl.cli.metrics import metrics_option
 from etl.cli.present import show_rehearsal, show_run, show_whole_rehearsal
@@ -24,7 +25,7 @@ from etl.pipeline.rehearsal import rehearse, rehearse_all
 from etl.pipeline.run import run
 from etl.pipeline.stop import Stop
 from etl.pipeline.whole import run_all
-from etl.settings import Connection, ConnectionFlags, RunSettings, Strategy, connection
+from etl.settings import Connection, ConnectionFlags, Engine, RunSettings, Strategy, connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     help="How a jobs file is fetched: get asks for each id; page walks the list of all jobs; mget asks the index for "
     "500 ids at a time and needs the privilege read on it; auto takes get or page, whichever costs less.",
 )
+@engine_options
 @options.option("--dry-run", is_flag=True, help="Say what would be fetched, skipped and written, and do none of it.")
 @metrics_option
 @options.report_options
@@ -65,6 +67,7 @@ def command(jobs_file: str | None, *, whole: bool, dry_run: bool, **given: Any) 
       etl run --all --since 30d --status error
       etl run --all --dry-run
       etl run jobs.txt --strategy mget               500 ids a request, where the index may be read
+      etl run --all --engine dask --dask-scheduler tcp://dask.example.org:8786
     """
     jobs_file, whole = _heard(jobs_file, given, whole=whole)
     filters = filters_of(given)
@@ -77,6 +80,7 @@ def command(jobs_file: str | None, *, whole: bool, dry_run: bool, **given: Any) 
     if not whole and filters != JobFilters():
         msg = "filters narrow --all, not a jobs file: use `etl discover` with them to make one"
         raise UsageError(msg)
+    check_engine(given)
     reached = connection(flags(given), limits=limits(given))
     configure_logs(given, reached)
     if whole and dry_run:
@@ -136,6 +140,8 @@ def run_settings(given: dict[str, Any], *, source: str | None = None) -> RunSett
         keep_raw=given["keep_raw"],
         strategy=Strategy(given.get("strategy", Strategy.AUTO)),
         workers=given["workers"],
+        engine=Engine(given.get("engine", Engine.LOCAL)),
+        dask_scheduler=given.get("dask_scheduler"),
         max_failures=given["max_failures"],
         deadline_s=given["deadline"],
         keep_snapshots=given["keep_snapshots"],

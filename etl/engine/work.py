@@ -47,6 +47,27 @@ class Work(Protocol[Task, Result]):
         """Return what is given out where a worker died over a task: the run remembers no more of it meanwhile."""
 
 
+class WorkAbroad(Work[Task, Result], Protocol):
+    """Work that can be done on another machine. It holds no secret: that machine fills in its own."""
+
+    def check(self) -> None:
+        """Look whether this machine can do the work.
+
+        Raises:
+            EtlError: it cannot; the message says what to do about it there.
+        """
+
+    def secrets(self) -> Iterable[str]:
+        """Return the secrets that this machine fills in, which no text from here may show."""
+
+
+class PortableWork(Work[Task, Result], Protocol):
+    """Work that may leave this machine."""
+
+    def abroad(self, shares: int) -> WorkAbroad[Task, Result]:
+        """Return what may leave: the work of one of so many at once, which share what is bounded."""
+
+
 def overlapped(steps: Steps[Task, Result], tasks: Iterable[Task]) -> Iterator[Result]:
     """Yield the results in order; while one task is staged, the next ones are fetched."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="stage") as stager:

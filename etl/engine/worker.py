@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 import signal
 import time
-import traceback
 from dataclasses import replace
 from logging.handlers import QueueHandler
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Final
 
+from etl.engine.carried import picklable
 from etl.engine.lean import without_pandas
 from etl.engine.messages import Do, Done, Failed, Halt, Logged, NoMore, Progress
 from etl.engine.work import Steps, Work, overlapped
-from etl.errors import EtlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +50,7 @@ def serve(pipe: Connection[Any, Any], work: Work[Any, Any], levels: dict[str, in
             for result in overlapped(watched, _tasks(given)):
                 say(Done(result))
     except Exception as error:  # noqa: BLE001 - it is raised where the run is
-        say(Failed(_picklable(error)))
+        say(Failed(picklable(error)))
 
 
 class _Mouth:
@@ -138,13 +136,3 @@ def _log_to(say: _Mouth, levels: dict[str, int]) -> None:
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
     logging.getLogger().handlers = [_ToRun(say)]
-
-
-def _picklable(error: Exception) -> BaseException:
-    """Return an error that the pipe can carry, with the traceback of this program as a note."""
-    error.add_note("".join(traceback.format_exception(error)))
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - made one line above
-    except Exception:  # noqa: BLE001 - whatever an error's own class does when it is pickled
-        return EtlError(f"{type(error).__name__} in a worker: {error}")
-    return error

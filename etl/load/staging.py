@@ -38,6 +38,7 @@ class StagedSummary:
         not_found: number of ids that the cluster does not have.
         rows: of each table that has some.
         bytes: of all files.
+        attempt: which of several attempts at the batch it is; empty where there is only one at a time.
     """
 
     run_id: str
@@ -46,6 +47,7 @@ class StagedSummary:
     not_found: int
     rows: dict[str, int]
     bytes: int
+    attempt: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +88,9 @@ class Batch:
         )
 
 
-def stage(storage: Storage, run_id: str, provenance: Provenance, batch: StagedBatch) -> StagedSummary:
+def stage(
+    storage: Storage, run_id: str, provenance: Provenance, batch: StagedBatch, *, attempt: str = ""
+) -> StagedSummary:
     """Write a batch under its temporary name, in full and flushed to disk; `commit_batch` makes it exist.
 
     Args:
@@ -95,14 +99,14 @@ def stage(storage: Storage, run_id: str, provenance: Provenance, batch: StagedBa
         provenance: of the rows.
         batch: the rows, every table in its exact schema, each job at most once; its rows in other tables belong to
             jobs in sync_jobs.
+        attempt: part of the temporary name, where a worker that is taken for dead may still write the same batch.
 
     Raises:
         OutputError: the disk is full, or refuses.
         ValueError: the tables break the contract.
     """
     give_back_memory()
-    final = storage.layout.batch(run_id, batch.number)
-    folder = final.with_name(final.name + TMP)
+    folder = _being_written(storage, run_id, batch.number, attempt)
     if folder.exists():  # a worker died in this batch, and it is done again
         storage.remove_tree(folder)
     storage.make_folder(folder, private=True)
@@ -134,17 +138,23 @@ def stage(storage: Storage, run_id: str, provenance: Provenance, batch: StagedBa
         not_found=len(batch.not_found),
         rows=stretches.rows,
         bytes=written.bytes + sum(stretches.bytes.values()),
+        attempt=attempt,
     )
 
 
-def commit_batch(storage: Storage, run_id: str, number: int) -> None:
+def _being_written(storage: Storage, run_id: str, number: int, attempt: str) -> Path:
+    """Return the temporary name of a batch."""
+    final = storage.layout.batch(run_id, number)
+    return final.with_name("-".join([final.name, *([attempt] if attempt else [])]) + TMP)
+
+
+def commit_batch(storage: Storage, run_id: str, number: int, attempt: str = "") -> None:
     """Rename a staged batch into being. Only the run that holds the lock does this.
 
     Raises:
         OutputError: the file system refuses.
     """
-    final = storage.layout.batch(run_id, number)
-    storage.rename(final.with_name(final.name + TMP), final)
+    storage.rename(_being_written(storage, run_id, number, attempt), storage.layout.batch(run_id, number))
 
 
 def open_batch(storage: Storage, run_id: str, number: int) -> Batch:
@@ -213,8 +223,8 @@ def sweep(storage: Storage, run: Path) -> None:
     for path in sorted(run.iterdir()):
         if path.name.endswith(TMP):
             if path.is_dir():
-                storage.remove_tree(path)
-            else:
+                remove_folder(storage, path)  # by its name first: whoever still writes into it finds it no more
+            elif path.exists():
                 storage.remove_file(path)
     if not any(run.iterdir()):
         storage.remove_tree(run)

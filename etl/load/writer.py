@@ -138,7 +138,7 @@ class Writer:
         Raises:
             OutputError: the file system refuses.
         """
-        commit_batch(self._storage, summary.run_id, summary.number)
+        commit_batch(self._storage, summary.run_id, summary.number, summary.attempt)
         self._batches.append(open_batch(self._storage, summary.run_id, summary.number))
 
     def discard(self) -> None:

@@ -18,6 +18,7 @@ from etl.load.pool import give_back_unused
 from etl.load.staging import StagedSummary, stage
 from etl.load.storage import Storage
 from etl.model import Answer, AnswerKind, Document, IdRecord, Outcome, Provenance, RequestedId, StagedBatch
+from etl.pipeline.abroad import BatchesAbroad
 from etl.settings import Strategy
 from etl.transform.raw import raw_frame
 from etl.transform.redact import redacted_json
@@ -118,12 +119,14 @@ class BatchPlace:
         run_id: of the run.
         provenance: of the rows.
         keep_raw: whether the documents themselves are kept too.
+        attempt: see `etl.load.staging.stage`.
     """
 
     output: Path
     run_id: str
     provenance: Provenance
     keep_raw: bool = False
+    attempt: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,6 +164,10 @@ class BatchWork(BatchPlace):
         share = max(1, self.connection.concurrency // workers)
         return replace(self, connection=replace(self.connection, concurrency=share))
 
+    def abroad(self, shares: int) -> BatchesAbroad:
+        """Return the work without its secrets; see `etl.engine.work.PortableWork`."""
+        return BatchesAbroad.of(self.shared_by(shares))
+
     def again(self, task: BatchTask) -> BatchTask:
         """Return the task without its documents, which are then got by id: they are most of what a run holds."""
         return task if task.answers is None else replace(task, answers=None, is_counted=True)
@@ -188,9 +195,10 @@ class BatchWork(BatchPlace):
                     refusal=many.refusal,
                 )
 
-            yield Steps(fetch=fetch, stage=self._stage)
+            yield Steps(fetch=fetch, stage=self.stage)
 
-    def _stage(self, task: BatchTask, fetched: Fetched) -> BatchResult:
+    def stage(self, task: BatchTask, fetched: Fetched) -> BatchResult:
+        """Stage what was fetched; see `stage_answers`."""
         lines = {requested.id: requested.line for requested in task.ids}
         made = stage_answers(self, task.number, fetched.answers, lines)
         give_back_unused()
@@ -247,7 +255,7 @@ def stage_rows(
     if not not_found and not result.tables["sync_jobs"].num_rows:
         return None
     batch = StagedBatch(number=number, tables=result.tables, not_found=not_found)
-    return stage(Storage(place.output), place.run_id, place.provenance, batch)
+    return stage(Storage(place.output), place.run_id, place.provenance, batch, attempt=place.attempt)
 
 
 def _record(answer: Answer, refused: str | None, line: int | None) -> IdRecord:

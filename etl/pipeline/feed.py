@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from etl.engine.local import LocalEngine, workers_for
 from etl.pipeline.batch import BatchTask
+from etl.settings import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from etl.model import Answer, RequestedId
     from etl.observe.progress import Progress
-    from etl.pipeline.batch import BatchWork
+    from etl.pipeline.batch import BatchResult, BatchWork
     from etl.pipeline.course import Course
 
 BATCH_BYTES: Final = 2 << 20
@@ -21,7 +22,7 @@ BATCH_BYTES: Final = 2 << 20
 
 
 def do_all(course: Course, work: BatchWork, tasks: Iterable[BatchTask], *, jobs: int, shown: Progress) -> None:
-    """Do all tasks, on as many workers as are worth it; each batch is staged before the run counts on it.
+    """Do all tasks, on a cluster or as many workers as are worth it; a batch is staged before the run counts on it.
 
     Args:
         course: of the run.
@@ -32,18 +33,29 @@ def do_all(course: Course, work: BatchWork, tasks: Iterable[BatchTask], *, jobs:
 
     Raises:
         OutputError: the disk is full, or refuses.
-        EtlError: workers die over one batch again and again.
+        EtlError: workers die over one batch again and again; or see `etl.engine.cluster.ClusterEngine`.
     """
 
     def watch(answers: int, failures: int) -> None:
         shown.advance(answers)
         course.count_failures(failures)
 
-    workers = course.settings.workers or workers_for(jobs, concurrency=work.connection.concurrency)
-    engine = LocalEngine(course.stop.event, watch, workers=workers)
-    with closing(engine.run(work.shared_by(workers), tasks)) as results:
+    with closing(_results(course, work, tasks, watch, jobs=jobs)) as results:
         for result in results:
             course.take(result)
+
+
+def _results(
+    course: Course, work: BatchWork, tasks: Iterable[BatchTask], watch: Callable[[int, int], None], *, jobs: int
+) -> Generator[BatchResult, None, None]:
+    stop, concurrency = course.stop.event, work.connection.concurrency
+    if course.settings.engine is Engine.DASK:
+        from etl.engine.cluster import ClusterEngine  # noqa: PLC0415 - needs the extra
+
+        scheduler = course.settings.dask_scheduler or ""
+        return ClusterEngine(stop, watch, scheduler=scheduler, concurrency=concurrency).run(work, tasks)
+    workers = course.settings.workers or workers_for(jobs, concurrency=concurrency)
+    return LocalEngine(stop, watch, workers=workers).run(work.shared_by(workers), tasks)
 
 
 def id_tasks(ids: Sequence[RequestedId], size: int, numbers: Iterator[int]) -> Iterator[BatchTask]:

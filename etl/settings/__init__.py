@@ -1,7 +1,8 @@
 """Flags and environment become frozen objects here; no other module reads the environment."""
 
+from etl.settings.abroad import has_credentials, with_own, without_secrets
 from etl.settings.durations import LONGEST_S, seconds
-from etl.settings.objects import FORMATS, Connection, RunSettings, Secret, Share, Strategy
+from etl.settings.objects import FORMATS, Connection, Engine, RunSettings, Secret, Share, Strategy
 from etl.settings.reach import VARIABLES, ConnectionFlags, connection
 from etl.settings.sizes import size_bytes
 
@@ -11,11 +12,15 @@ __all__ = [
     "VARIABLES",
     "Connection",
     "ConnectionFlags",
+    "Engine",
     "RunSettings",
     "Secret",
     "Share",
     "Strategy",
     "connection",
+    "has_credentials",
     "seconds",
     "size_bytes",
+    "with_own",
+    "without_secrets",
 ]

@@ -102,6 +102,16 @@ class Strategy(StrEnum):
     """Many ids a request, out of the index itself, which needs a privilege of its own."""
 
 
+class Engine(StrEnum):
+    """Where batches run."""
+
+    LOCAL = "local"
+    """On this machine."""
+
+    DASK = "dask"
+    """On the workers of a Dask cluster."""
+
+
 FORMATS = ("parquet", "csv")
 """Formats that the tables can be written in. Parquet is always written: CSV is made of it."""
 
@@ -124,6 +134,8 @@ class RunSettings:
         keep_raw: keep the documents as received, redacted.
         strategy: how the documents of a list of ids are fetched.
         workers: programs that share the work; None for as many as the machine and the number of ids are worth.
+        engine: where batches run.
+        dask_scheduler: address of the cluster's scheduler, where they run on one.
         max_failures: failed and rejected ids beyond which the run ends, publishing nothing; None runs to the end.
         deadline_s: seconds after which no further id is asked for; None without.
         keep_snapshots: snapshots kept in any case.
@@ -145,6 +157,8 @@ class RunSettings:
     keep_raw: bool = False
     strategy: Strategy = Strategy.AUTO
     workers: int | None = None
+    engine: Engine = Engine.LOCAL
+    dask_scheduler: str | None = None
     max_failures: Share | None = None
     deadline_s: float | None = None
     keep_snapshots: int = 3

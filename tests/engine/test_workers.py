@@ -1,40 +1,24 @@
-"""Tasks in worker programs, real ones: what one does, how it dies, and what is left of it."""
+"""Tasks in worker programs of this machine: how one dies, and what is left of it."""
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
 
 import pytest
-from works import Job, Squares
+from works import Job, Squares, Watched
 
 from etl.engine.local import LocalEngine
-from etl.errors import EtlError, OutputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from etl.errors import EtlError
 
 PATIENCE_S = 60.0  # only a test that fails waits as long
 
 
-class Watched:
-    """Counts what it is told."""
-
-    def __init__(self) -> None:
-        self.answers = self.failures = 0
-
-    def __call__(self, answers: int, failures: int) -> None:
-        self.answers += answers
-        self.failures += failures
-
-
-def test_every_task_has_its_result_once_though_a_worker_dies_over_one(tmp_path: Path) -> None:
+def test_tasks_of_a_worker_that_died_are_given_out_again_in_a_lighter_form(tmp_path: Path) -> None:
     watched = Watched()
     jobs = [Job(number=number, deed="die once" if number == 5 else "") for number in range(12)]
 
@@ -50,41 +34,6 @@ def test_a_task_that_kills_every_worker_ends_the_run_with_a_remedy(tmp_path: Pat
 
     with pytest.raises(EtlError, match=r"died over the same batch.*exit code -9.*--batch-size"):
         list(LocalEngine(Event(), Watched(), workers=2).run(Squares(folder=tmp_path), jobs))
-
-
-def test_an_error_in_a_worker_is_raised_in_the_run(tmp_path: Path) -> None:
-    jobs = [Job(number=0), Job(number=1, deed="fail")]
-
-    with pytest.raises(OutputError, match="the disk is full") as raised:
-        list(LocalEngine(Event(), Watched(), workers=2).run(Squares(folder=tmp_path), jobs))
-    assert "works.py" in raised.value.__notes__[0]
-
-
-def test_an_error_that_cannot_cross_the_pipe_is_told_in_words(tmp_path: Path) -> None:
-    with pytest.raises(EtlError, match="Odd in a worker: part 7"):
-        list(LocalEngine(Event(), Watched(), workers=2).run(Squares(folder=tmp_path), [Job(number=7, deed="break")]))
-
-
-def test_a_stop_reaches_workers_and_every_task_is_still_accounted_for(tmp_path: Path) -> None:
-    stop = Event()
-
-    def jobs() -> Iterator[Job]:
-        for number in range(10):
-            if number == 3:
-                stop.set()
-            yield Job(number=number, deed="wait" if number < 4 else "")
-
-    results = list(LocalEngine(stop, Watched(), workers=2).run(Squares(folder=tmp_path), jobs()))
-
-    assert sorted(number for number, _, _ in results) == list(range(10))
-    assert all(is_stopped for _, _, is_stopped in results)
-
-
-def test_what_a_worker_logs_is_shown_by_the_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING, "etl"):
-        list(LocalEngine(Event(), Watched(), workers=2).run(Squares(folder=tmp_path), [Job(number=3, deed="log")]))
-
-    assert [record.getMessage() for record in caplog.records] == ["number 3, password=hunter2hunter2"]
 
 
 def test_workers_end_with_a_run_that_is_killed(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etl.engine.work import Steps
-from etl.errors import OutputError
+from etl.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,9 +35,13 @@ class Squares:
 
     Attributes:
         folder: for marks that outlive a worker.
+        shares: how many works at once share what is bounded.
+        problem: why no other machine can do it.
     """
 
     folder: Path
+    shares: int = 1
+    problem: str = ""
 
     @contextmanager
     def open(self, stop: Event, watch: Callable[[int, int], None]) -> Iterator[Steps[Job, tuple[int, int, bool]]]:
@@ -57,12 +61,28 @@ class Squares:
         """See there."""
         return replace(task, repeats=task.repeats + 1)
 
+    def abroad(self, shares: int) -> Squares:
+        """See `etl.engine.work.PortableWork`."""
+        return replace(self, shares=shares)
+
+    def check(self) -> None:
+        """See `etl.engine.work.WorkAbroad`."""
+        if self.problem:
+            raise UsageError(self.problem)
+
+    def secrets(self) -> tuple[str, ...]:
+        """See there."""
+        return ("hunter2hunter2",)
+
     def _do(self, job: Job, stop: Event) -> None:
         match job.deed:
             case "die":
                 os.kill(os.getpid(), signal.SIGKILL)
             case "die once" if not job.repeats:
                 (self.folder / f"died-{job.number}").touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "die first" if not (mark := self.folder / f"died-{job.number}").exists():
+                mark.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
             case "fail":
                 msg = "the disk is full"
@@ -76,6 +96,18 @@ class Squares:
             case "stay":
                 (self.folder / f"worker-{os.getpid()}").touch()
                 time.sleep(600)
+
+
+class Watched:
+    """Counts what it is told."""
+
+    def __init__(self) -> None:
+        self.answers = self.failures = 0
+
+    def __call__(self, answers: int, failures: int) -> None:
+        """See `etl.engine.work.Work`."""
+        self.answers += answers
+        self.failures += failures
 
 
 class Odd(Exception):  # noqa: N818 - what it is called does not matter
