@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 NAMES: Final = ("output", "dataset", "space", "lock")
 
+_SLIGHT: Final = timedelta(minutes=1)
 _MIB: Final = 1 << 20
 _LEAST: Final = 64 * _MIB
 _ROOMY: Final = 512 * _MIB
@@ -118,6 +120,10 @@ class OutputDoctor:
         problems = [finding for finding in findings.all() if not finding.is_note]
         if problems:
             return wrong(f"{problems[0].path}: {problems[0].detail}; `etl verify` tells all of it")
+        ahead = latest.manifest.created_at - datetime.now(UTC)
+        if ahead > _SLIGHT:
+            at = f"{latest.manifest.created_at:%Y-%m-%d %H:%M:%S} UTC"
+            return wrong(f"published at {at}, which is in the future: set the clock of this machine by NTP")
         said = f"{latest.rows('sync_jobs'):,} jobs in {files:,} files of the right size; `etl verify` reads them"
         return warning(f"{said}; they are the demo's, and the first real run replaces them") if replaces else ok(said)
 

@@ -12,7 +12,7 @@ from etl.errors import OutputError
 from etl.load.layout import TMP, Layout, is_run_id, is_unfinished
 from etl.load.manifest import RunState
 from etl.load.pointer import read_pointer
-from etl.load.reader import snapshot_of
+from etl.load.reader import nothing_published, snapshot_of
 from etl.load.runs import read_run
 
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ def published(layout: Layout, findings: Findings) -> str | None:
         return None
     if run_id is None:
         if not any(_was_published(layout, name) for name in snapshots):
-            msg = f"{layout.root}: no dataset is published here; make one with `etl run` or, to try, `etl demo`"
-            raise OutputError(msg)
+            raise OutputError(nothing_published(layout.root))
         findings.add(Kind.POINTER, layout.link, f"is not there, though snapshots were published; {newest}")
         return None
     if not layout.snapshot(run_id).is_dir():

@@ -115,7 +115,9 @@ def _lines(summary: RunSummary) -> list[str]:
     lines += table_lines(("outcome", "ids"), [*outcomes, ("requested", f"{summary.requested:,}")])
     lines += ["", *table_lines(("table", "rows"), [(name, f"{count:,}") for name, count in summary.rows.items()])]
     redacted = counted(summary.redacted, "configuration value")
-    lines += ["", f"{redacted} redacted, {counted(summary.masked, 'text')} masked"]
+    # A run that asked for nothing read files, and those of a run stand redacted.
+    beside = "" if "least_requests" in summary.figures else " beside those that the files hold redacted"
+    lines += ["", f"{redacted} redacted{beside}, {counted(summary.masked, 'text')} masked"]
     if summary.adopted:
         lines.append(f"{counted(summary.adopted, 'more job')} adopted from runs that died")
     if "least_requests" in summary.figures:  # saved documents cost no request

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.errors import OutputError
 from etl.load.layout import Layout
 from etl.load.parquet import read_chunks
-from etl.load.reader import open_snapshot
+from etl.load.reader import published_snapshot
 from etl.load.runs import PrivateRecordsError, rechecks
 
 if TYPE_CHECKING:
@@ -40,10 +39,7 @@ class ChosenJobs:
         Raises:
             OutputError: there is no dataset, or it cannot be read.
         """
-        snapshot = open_snapshot(root)
-        if snapshot is None:
-            msg = f"{root}: no dataset is published here; make one with `etl run` or, to try, `etl demo`"
-            raise OutputError(msg)
+        snapshot = published_snapshot(root)
         self._root = root
         self._snapshot = snapshot
         self._condition = _condition(filters)

@@ -81,15 +81,8 @@ def _json_values(column: pa.Array) -> pa.Array:
 class _HandOver(Storage):
     """Storage outside of the dataset: what is refused there has other remedies."""
 
-    @contextmanager
-    def step(self, kind: Step, path: Path, target: Path | None = None) -> Iterator[None]:
-        """Announce a change and translate what goes wrong in it."""
-        try:
-            self._step(kind, path, target)
-            yield
-        except OSError as error:
-            msg = f"{path}: cannot {kind}: {error.strerror or error}; free space there, or name another folder"
-            raise OutputError(msg) from error
+    elsewhere = "name another folder"
+    after_full = ", or name another folder"
 
 
 class Folder:
@@ -124,6 +117,11 @@ class Folder:
             UsageError: files of these names stand there already, or it is no folder to write to.
             OutputError: it cannot be made.
         """
+        with self._storage.step(Step.MAKE_FOLDER, self._path):
+            self._check(files)
+        self._storage.make_folder(self._path)
+
+    def _check(self, files: Sequence[str]) -> None:
         if self._path.resolve().is_relative_to(self._dataset.resolve()):
             msg = f"{self._path}: lies in the dataset {self._dataset}; name a folder outside of it"
             raise UsageError(msg)
@@ -134,7 +132,6 @@ class Folder:
         if there and not self._overwrite:
             msg = f"{self._path}: holds {', '.join(there)} already; name another folder, or give --overwrite"
             raise UsageError(msg)
-        self._storage.make_folder(self._path)
 
     @contextmanager
     def create(self, file: str) -> Iterator[tuple[Storage, Path]]:

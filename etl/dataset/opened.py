@@ -13,9 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etl.dataset.joins import jobs_with_connectors, latest_of_each_connector
-from etl.errors import OutputError
 from etl.load.layout import Layout
-from etl.load.reader import Snapshot, open_snapshot
+from etl.load.reader import Snapshot, published_snapshot
 from etl.load.runs import read_runs
 from etl.schema.arrow import arrow_schema, table_named
 from etl.schema.dictionary import source_of, type_name
@@ -186,6 +185,10 @@ class Dataset:
             for column in declared.columns
         ).set_index("column")
 
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of the tables, so that `dict(ds)` is all of them."""
+        return self.tables
+
     def __getitem__(self, table: str) -> pd.DataFrame:
         return self.read(table)
 
@@ -262,8 +265,5 @@ def open_dataset(path: str | Path = "output") -> Dataset:
         OutputError: there is no dataset, or it cannot be read.
     """
     root = Path(path)
-    snapshot = open_snapshot(root)
-    if snapshot is None:
-        msg = f"{root.absolute()}: no dataset is published here; make one with `etl run` or, to try, `etl demo`"
-        raise OutputError(msg)
+    snapshot = published_snapshot(root)
     return Dataset(root, snapshot)

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from etl.errors import OutputError
 from etl.load.layout import Layout
 from etl.load.manifest import RunManifest, RunState
-from etl.load.reader import Snapshot, open_snapshot
+from etl.load.reader import Snapshot, published_snapshot
 from etl.load.runs import ONLY_JOINS, PrivateRecordsError, read_runs
 from etl.schema.tables import TABLES
 
@@ -121,10 +120,7 @@ def overview(path: str | Path) -> Overview:
         OutputError: there is no dataset, or it cannot be read.
     """
     root = Path(path).absolute()
-    snapshot = open_snapshot(root)
-    if snapshot is None:
-        msg = f"{root}: no dataset is published here; make one with `etl run` or, to try, `etl demo`"
-        raise OutputError(msg)
+    snapshot = published_snapshot(root)
     layout = Layout(root)
     runs, notes = records_or_notes(layout)
     manifest = snapshot.manifest

@@ -50,7 +50,8 @@ class DatasetLock:
         except Timeout as error:
             raise LockedError(_held(path, _read_holder(path) or holder)) from error
         except (OSError, NotImplementedError) as error:
-            msg = f"{path}: cannot be locked: {error}; check the permissions, or choose another --output"
+            said = error.strerror if isinstance(error, OSError) and error.strerror else error  # without the path again
+            msg = f"{path}: cannot be locked: {said}; check the permissions, or choose another --output"
             raise OutputError(msg) from error
         try:
             if _is_soft(lock):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from etl.errors import OutputError
 from etl.load.layout import MANIFEST, Layout
 from etl.load.manifest import FileEntry, SnapshotManifest, read_manifest
 from etl.load.parquet import FORMAT, read_chunks
@@ -87,6 +88,29 @@ def open_snapshot(root: Path) -> Snapshot | None:
     return None if run_id is None else snapshot_of(root, run_id)
 
 
+def published_snapshot(root: Path) -> Snapshot:
+    """Resolve what is published now.
+
+    Raises:
+        OutputError: nothing is, or it cannot be read.
+    """
+    snapshot = open_snapshot(root)
+    if snapshot is None:
+        raise OutputError(nothing_published(root))
+    return snapshot
+
+
+def nothing_published(root: Path) -> str:
+    """Say that there is no dataset in a folder, and where one is: that above, or one yet to be made."""
+    here = root.absolute()
+    for folder in here.parents[:_ABOVE]:
+        layout = Layout(folder)
+        if layout.link.is_symlink() or layout.pointer.exists():
+            return f"{here}: lies in a dataset; name the folder of the dataset itself, {folder}"
+    return f"{here}: no dataset is published here; make one with `etl run` or, to try, `etl demo`"
+
+
+_ABOVE = 3  # levels between a table of a snapshot and the dataset
 _RESTORE = "restore it from a backup, or let `latest` name another folder in snapshots/"
 _MOVE_AWAY = "move that snapshot away: `latest` does not need it"
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from etl.errors import OutputError
 from etl.load.layout import Layout
@@ -154,7 +154,12 @@ class Storage:
         layout: the paths of the dataset.
         mode: permissions of new files that readers use, such as 0o640, and of their folders; None leaves them to the
             umask.
+        elsewhere: what to do where nothing can be written, as a part of a sentence.
+        after_full: what to add where the disk is full.
     """
+
+    elsewhere: ClassVar[str] = "choose another --output"
+    after_full: ClassVar[str] = "; what was fetched stays staged"
 
     def __init__(self, root: Path, *, mode: int | None = None) -> None:
         self.mode = mode
@@ -167,15 +172,31 @@ class Storage:
             self._step(kind, path, target)
             yield
         except OSError as error:
-            raise OutputError(_refusal(kind, path, error)) from error
+            raise OutputError(self._refusal(kind, path, error)) from error
 
     def _step(self, kind: Step, path: Path, target: Path | None) -> None:
         """Do nothing: the place where tests record and interrupt."""
 
+    def _refusal(self, kind: Step, path: Path, error: OSError) -> str:
+        """Say what was refused, and what to do."""
+        said: str = error.strerror or str(error)
+        if error.errno in _FULL:
+            todo = f"free space there and run again{self.after_full}"
+        elif error.errno in _FORBIDDEN:
+            todo = f"give this account the right to write there, or {self.elsewhere}"
+        elif error.errno == errno.ENOTDIR or (kind is Step.MAKE_FOLDER and error.errno == errno.EEXIST):
+            said, todo = "there is something that is no folder", self.elsewhere
+        else:
+            todo = "check the file system and run again"
+        return f"{path}: cannot {kind}: {said}; {todo}"
+
     def make_folder(self, path: Path, *, private: bool = False) -> None:
         """Make a folder and those above it, each one durable in its parent; an existing one is fine."""
-        if path.is_dir():
-            return
+        try:
+            if path.is_dir():
+                return
+        except OSError as error:  # a name that is too long, a folder above that lets nobody in
+            raise OutputError(self._refusal(Step.MAKE_FOLDER, path, error)) from error
         self.make_folder(path.parent, private=private and path.parent != self.layout.root)
         with self.step(Step.MAKE_FOLDER, path):
             path.mkdir(mode=0o700 if private else 0o777, exist_ok=True)
@@ -299,13 +320,3 @@ def _without_links(cause: BaseException | None) -> bool:
     return isinstance(cause, OSError) and (
         cause.errno in _NO_LINKS or getattr(cause, "winerror", None) == _PRIVILEGE_NOT_HELD
     )
-
-
-def _refusal(kind: Step, path: Path, error: OSError) -> str:
-    if error.errno in _FULL:
-        remedy = "free space there and run again; what was fetched stays staged"
-    elif error.errno in _FORBIDDEN:
-        remedy = "give this account the right to write there, or choose another --output"
-    else:
-        remedy = "check the file system and run again"
-    return f"{path}: cannot {kind}: {error.strerror or error}; {remedy}"

@@ -110,7 +110,7 @@ def test_a_file_in_the_place_of_a_folder_of_the_output(make: MakeBench) -> None:
     bench.output.mkdir()
     (bench.output / "runs").write_text("")
 
-    assert_wrong(of(bench), "output", "runs: cannot create the file: Not a directory")
+    assert_wrong(of(bench), "output", "runs: cannot create the file: there is something that is no folder")
 
 
 def test_another_run_that_holds_the_lock_and_its_name_stays_in_the_file(make: MakeBench) -> None:
