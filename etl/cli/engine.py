@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -15,7 +16,7 @@ from etl.settings.extras import check_libraries
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SCHEMES: Final = ("tcp://", "tls://")
+_ADDRESS: Final = re.compile(r"(?:tcp|tls)://(?:[^/@:\[\]\s]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
 
 engine_options = chain(
     option(
@@ -55,7 +56,7 @@ def check_engine(given: Mapping[str, Any]) -> None:
     if not address:
         msg = "--engine dask needs the address of the scheduler: add --dask-scheduler tcp://host:8786"
         raise UsageError(msg)
-    if not address.startswith(_SCHEMES):
-        msg = f"--dask-scheduler {address}: begins with neither tcp:// nor tls://: write it like tcp://host:8786"
+    if not _ADDRESS.fullmatch(address):
+        msg = f"--dask-scheduler {address}: that is no scheduler's address: write it like tcp://host:8786 or tls://host:8786"
         raise UsageError(msg)
     check_libraries("--engine dask", extra="dask", names=("dask", "distributed"))

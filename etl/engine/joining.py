@@ -7,13 +7,17 @@ import logging
 import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import fields
+from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 import dask
-from distributed import Client
+from distributed import Client, Security
 from distributed.versions import VersionMismatchWarning
+from tornado.ioloop import IOLoop
 
 from etl.engine import remote
+from etl.engine.remote import versions as versions_here
 from etl.errors import EtlError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
@@ -40,12 +44,12 @@ def joined(scheduler: str) -> Iterator[Client]:
 
     Raises:
         UnreachableError: nothing answers there.
-        UsageError: the address cannot be used, such as tls:// where Dask has no certificates configured.
+        UsageError: the address begins with tls://, and Dask has no certificates configured.
     """
     _take_over_logs()
     # A batch of large documents is no mistake. Mistakes in versions are told by `check`, as errors.
-    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GiB"}):
-        client = _connected(scheduler)
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GiB"}), _loop() as loop:
+        client = _connected(scheduler, loop)
         try:
             yield client
         finally:
@@ -53,20 +57,46 @@ def joined(scheduler: str) -> Iterator[Client]:
                 client.close(timeout=_LEAVE_WITHIN_S)
 
 
-def _connected(scheduler: str) -> Client:
+def _connected(scheduler: str, loop: IOLoop) -> Client:
+    security = Security()
+    if scheduler.startswith("tls:") and security.get_connection_args("client")["ssl_context"] is None:
+        msg = (
+            f"--dask-scheduler {scheduler}: for tls:// let Dask's own configuration name the certificates "
+            "(DASK_DISTRIBUTED__COMM__TLS__CA_FILE and __CLIENT__CERT, __CLIENT__KEY)"
+        )
+        raise UsageError(msg)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", VersionMismatchWarning)
-            return Client(scheduler, timeout=ANSWER_WITHIN_S, set_as_default=False, name="etl")
+            return Client(
+                scheduler, loop=loop, timeout=ANSWER_WITHIN_S, set_as_default=False, name="etl", security=security
+            )
     except (OSError, TimeoutError) as error:
         msg = (
             f"no Dask scheduler answers at {scheduler}: start one with `dask scheduler`, or correct the address that "
             "--dask-scheduler names"
         )
         raise UnreachableError(msg) from error
-    except (ValueError, TypeError, RuntimeError) as error:
-        msg = f"--dask-scheduler {scheduler}: {error}; write it like tcp://host:8786"
-        raise UsageError(msg) from error
+
+
+@contextmanager
+def _loop() -> Iterator[IOLoop]:
+    """Run an event loop in a thread of its own; that of a client which could not connect would never end."""
+    begun: SimpleQueue[tuple[IOLoop, asyncio.Event]] = SimpleQueue()
+
+    async def go_on() -> None:
+        over = asyncio.Event()
+        begun.put((IOLoop.current(), over))
+        await over.wait()
+
+    thread = Thread(target=lambda: asyncio.run(go_on()), name="dask", daemon=True)
+    thread.start()
+    loop, over = begun.get()
+    try:
+        yield loop
+    finally:
+        loop.add_callback(over.set)
+        thread.join(_LEAVE_WITHIN_S)
 
 
 def workers_of(client: Client, scheduler: str) -> dict[str, int]:
@@ -143,7 +173,7 @@ def _told_of(place: str) -> Iterator[None]:
 
 
 def _compare(there: Versions, place: str) -> None:
-    here = remote.versions()
+    here = versions_here()
     differ = [
         f"{field.name} {getattr(there, field.name)} there, {getattr(here, field.name)} here"
         for field in fields(here)

@@ -87,6 +87,9 @@ class Squares:
             case "fail":
                 msg = "the disk is full"
                 raise OutputError(msg)
+            case "leak":
+                msg = "it was hunter2hunter2"
+                raise ValueError(msg)
             case "break":
                 raise Odd(part=job.number)
             case "log":
