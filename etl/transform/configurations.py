@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -15,8 +16,6 @@ from msgspec import Raw
 
 from etl.jsontext import NotJsonError, decode, encode_exactly
 from etl.schema.tables import CONNECTOR_CONFIGURATION, FIELD_ISSUES
-from etl.scrub import Masker
-from etl.transform.anchors import Anchors
 from etl.transform.marker import KEY
 from etl.transform.memory import Memory
 from etl.transform.part import decoded, rows_of
@@ -29,8 +28,9 @@ if TYPE_CHECKING:
     from etl.jsontext import JsonValue
     from etl.transform.rows import Row
 
-_LIMIT = 16 * 2**20
-_SIZE = 16  # times its bytes that it takes with what it became, about: most of it are the spellings of its secrets
+_LIMIT = 8 * 2**20
+_SIZE = 1  # times its bytes that what it became takes, about
+_DIGEST = 16  # bytes: among a billion configurations two meet with a chance of one to 10^20
 _FIELDS_LIMIT = 4 * 2**20
 _FIELD_SIZE = 4  # the same for a field
 
@@ -63,9 +63,6 @@ class _Read:
 _UNFIT: Final = _Read(rows=(), issues=(), redacted=0, masked=0, refused=frozenset(), clean=b"", secrets=frozenset())
 
 
-_KNOWS_NONE: Final = Masker()
-
-
 class Configuration:
     """What a configuration became; equal to itself alone.
 
@@ -96,24 +93,13 @@ class Configuration:
             return self._clean
         return b"{" + b",".join(read.clean[1:-1] for read in self._reads) + b"}"
 
-    def masker(self, raw: bytes) -> Masker:
-        """Return what masks its secrets in the texts of a part; made when a text first asks for it, for many never do.
-
-        Args:
-            raw: the part, as JSON.
-        """
-        return self._masker if self._anchors is None or self._anchors.may_stand_in(raw) else _KNOWS_NONE
-
     @cached_property
-    def _anchors(self) -> Anchors | None:
-        return None if self._masker.knows_numbers else Anchors(self._masker.anchors)
-
-    @cached_property
-    def _masker(self) -> Masker:
+    def secrets(self) -> frozenset[str]:
+        """Texts to mask elsewhere in the document; found when a text first asks for them, for many never do."""
         withheld = Withheld()
         for value, sure in self._values:
             withheld.remember(decode(value), sure=sure)
-        return Masker(withheld.secrets.union(*(read.secrets for read in self._reads)))
+        return frozenset(withheld.secrets.union(*(read.secrets for read in self._reads)))
 
 
 NO_CONFIGURATION: Final = Configuration(clean=b"null")
@@ -146,10 +132,11 @@ class Configurations:
 
     def of(self, raw: bytes) -> Configuration:
         """Return what a configuration becomes; UNFIT_CONFIGURATION where its document has to take the tolerant path."""
-        found = self._known.get(raw)
+        key = blake2b(raw, digest_size=_DIGEST).digest()
+        found = self._known.get(key)
         if found is None:
             found = self._by_fields(raw) or self._whole(raw)
-            self._known.put(raw, found, _SIZE * len(raw))
+            self._known.put(key, found, _SIZE * len(raw))
         return found
 
     def _by_fields(self, raw: bytes) -> Configuration | None:

@@ -2,7 +2,7 @@
 
 A part that nobody has seen yet takes the tolerant path by itself, as a document that holds nothing else; so fast and
 tolerant path cannot differ in what a part becomes. Secrets stand in the configuration alone: a part that holds any
-itself does not fit, and one whose texts were held against known secrets is remembered with that configuration only.
+itself does not fit, and one whose texts were held against known secrets is remembered with these only.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from etl.jsontext import NotJsonError, encode_exactly
 from etl.schema.tables import FIELD_ISSUES
 from etl.transform.filterings import FILTERING_PATH, VALUE_PATH, read_filtering
+from etl.transform.known import Maskers
 from etl.transform.memory import Memory
 from etl.transform.part import UNFIT, Part, decoded, rows_of
 from etl.transform.redact import redact_part
@@ -34,6 +35,7 @@ class Parts:
     def __init__(self, exposed: frozenset[str]) -> None:
         self._exposed = exposed
         self._parts: Memory[Part] = Memory(_LIMIT)
+        self._maskers = Maskers()
 
     def of(self, path: tuple[str, ...], raw: bytes, configuration: Configuration) -> Part:
         """Return what a part becomes; UNFIT where its document has to take the tolerant path.
@@ -47,15 +49,14 @@ class Parts:
         part = self._parts.get(key)
         if part is not None and part is not _DEPENDS:
             return part
-        with_secrets = (path, raw, configuration)
         if part is _DEPENDS:
-            part = self._parts.get(with_secrets)
+            part = self._parts.get((path, raw, configuration.secrets))
             if part is not None:
                 return part
         part = self._read(path, raw, configuration)
         if part.depends:
             self._parts.put(key, _DEPENDS, len(raw))
-            self._parts.put(with_secrets, part, _SIZE * len(raw))
+            self._parts.put((path, raw, configuration.secrets), part, _SIZE * len(raw))
         else:
             self._parts.put(key, part, _SIZE * len(raw))
         return part
@@ -72,7 +73,7 @@ class Parts:
             return UNFIT
         for name in reversed(path):
             document = {name: document}
-        clean = redact_part(document, self._exposed, masker=lambda: configuration.masker(raw))
+        clean = redact_part(document, self._exposed, masker=lambda: self._maskers.of(configuration.secrets).masker(raw))
         if clean.withheld.count or clean.withheld.refused:
             return UNFIT
         value = clean.document
