@@ -1,4 +1,4 @@
-"""What all tests share: steady examples for properties, and a sandbox whose documents a test chooses.
+"""What all tests share: steady examples for properties, a sandbox whose documents a test chooses, and scripted servers.
 
 Properties are tried on the same examples each time; HYPOTHESIS_PROFILE=explore looks for new ones, and more.
 """
@@ -12,6 +12,7 @@ import pytest
 from benches import Bench
 from documents import job
 from hypothesis import HealthCheck, settings
+from servers import ScriptedServer, Serving
 
 from etl.sandbox.generate import generate_job
 from etl.sandbox.identity import id_of
@@ -19,6 +20,7 @@ from etl.sandbox.server import Sandbox
 from etl.sandbox.settings import SandboxSettings
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -56,3 +58,22 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     yield bench
     for sandbox in running:
         sandbox.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., ScriptedServer]]:
+    """Start scripted servers, also over TLS, that end with the test."""
+    running: list[Serving] = []
+
+    def start(context: ssl.SSLContext | None = None) -> ScriptedServer:
+        running.append(Serving(context))
+        return running[-1].server
+
+    yield start
+    for serving in running:
+        serving.end()
+
+
+@pytest.fixture
+def server(serve: Callable[..., ScriptedServer]) -> ScriptedServer:
+    return serve()

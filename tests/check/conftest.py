@@ -1,4 +1,4 @@
-"""A dataset of two runs that lacks nothing, and copies of it to damage; scripted servers for the doctor."""
+"""A dataset of two runs that lacks nothing, and copies of it to damage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 from benches import Bench
 from documents import job
-from servers import ScriptedServer, Serving
 
 from etl.check.verify import MOST_ROWS, Report, verify
 from etl.cli.verify import command
@@ -22,8 +21,7 @@ from etl.sandbox.server import Sandbox
 from etl.sandbox.settings import SandboxSettings
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -190,16 +188,3 @@ def copy_of(root: Path, folder: Path) -> Copy:
 def copy(sound: Path, tmp_path: Path) -> Copy:
     """A copy to damage."""
     return copy_of(sound, tmp_path)
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., ScriptedServer]]:
-    running: list[Serving] = []
-
-    def start(context: ssl.SSLContext | None = None) -> ScriptedServer:
-        running.append(Serving(context))
-        return running[-1].server
-
-    yield start
-    for serving in running:
-        serving.end()

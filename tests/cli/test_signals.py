@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from etl.sandbox.faults import Faults
 from etl.settings import ConnectionFlags, RunSettings, connection
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from benches import Bench, MakeBench
@@ -79,19 +81,26 @@ def test_a_signal_ends_a_run_in_order_and_the_next_one_adopts(
     assert (attempts["attempts"] == 0).sum() == len(staged)
 
 
+@contextmanager
+def unanswered(folder: Path, read_timeout: str) -> Iterator[subprocess.Popen[str]]:
+    """A run that has asked its first question, of a cluster that takes connections and never answers."""
+    (folder / "jobs.txt").write_text("a")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        command = [sys.executable, "-m", "etl", "run", "jobs.txt", "--url", url, "--read-timeout", read_timeout]
+        with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as child:
+            connection, _ = silent.accept()
+            with connection:
+                yield child
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_before_the_first_id_ends_the_run_without_a_record(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    (tmp_path / "jobs.txt").write_text("a")
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        command = [sys.executable, "-m", "etl", "run", "jobs.txt", "--url", url, "--read-timeout", "300ms"]
-        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as child:
-            connection, _ = silent.accept()
-            child.send_signal(number)
-            _, err = child.communicate(timeout=PATIENCE_S)
-        connection.close()
+    with unanswered(tmp_path, "300ms") as child:
+        child.send_signal(number)
+        _, err = child.communicate(timeout=PATIENCE_S)
 
     assert child.returncode == code
     assert err.endswith("etl: stopped before the first id was asked for\n")
@@ -99,16 +108,10 @@ def test_a_signal_before_the_first_id_ends_the_run_without_a_record(
 
 
 def test_a_second_signal_ends_a_run_at_once_with_its_own_code(tmp_path: Path) -> None:
-    (tmp_path / "jobs.txt").write_text("a")
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        command = [sys.executable, "-m", "etl", "run", "jobs.txt", "--url", url, "--read-timeout", "1h"]
-        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as child:
-            connection, _ = silent.accept()
-            child.send_signal(signal.SIGINT)  # where both wait, the one of the lower number is heard first
-            child.send_signal(signal.SIGTERM)
-            _, err = child.communicate(timeout=PATIENCE_S)
-        connection.close()
+    with unanswered(tmp_path, "1h") as child:
+        child.send_signal(signal.SIGINT)  # where both wait, the one of the lower number is heard first
+        child.send_signal(signal.SIGTERM)
+        _, err = child.communicate(timeout=PATIENCE_S)
 
     assert (child.returncode, err) == (143, "\netl: terminated at once; what was staged is adopted by the next run\n")
 

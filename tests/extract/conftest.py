@@ -1,4 +1,4 @@
-"""Scripted servers, and clients of them, for the tests of this folder."""
+"""Clients of scripted servers, for the tests of this folder."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from servers import ScriptedServer, Serving
 
 from etl.extract.client import Client
 from etl.extract.retry import RetryPolicy
 from etl.settings import Connection
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Iterator
 
 NOW = datetime(2026, 11, 24, 3, 50, tzinfo=UTC)
@@ -22,25 +20,6 @@ NOW = datetime(2026, 11, 24, 3, 50, tzinfo=UTC)
 
 def job(job_id: str, **more: Any) -> dict[str, Any]:
     return {"id": job_id, "status": "completed", **more}
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., ScriptedServer]]:
-    """Start scripted servers, also over TLS, that end with the test."""
-    running: list[Serving] = []
-
-    def start(context: ssl.SSLContext | None = None) -> ScriptedServer:
-        running.append(Serving(context))
-        return running[-1].server
-
-    yield start
-    for serving in running:
-        serving.end()
-
-
-@pytest.fixture
-def server(serve: Callable[..., ScriptedServer]) -> ScriptedServer:
-    return serve()
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ import pytest
 import trustme
 from commands import etl
 from documents import compact, job
-from servers import ScriptedServer, Serving, drip, raw, reply
+from servers import ScriptedServer, drip, raw, reply
 
 import etl.cli.run as run_command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from commands import Ended
@@ -73,19 +73,14 @@ class Site:
 
 
 @pytest.fixture(name="serve")
-def _serve() -> Iterator[Callable[..., ScriptedServer]]:
-    running: list[Serving] = []
-
+def _serve(serve: Callable[..., ScriptedServer]) -> Callable[..., ScriptedServer]:
     def start(context: ssl.SSLContext | None = None) -> ScriptedServer:
-        running.append(Serving(context))
-        server = running[-1].server
+        server = serve(context)
         server.on("/", reply(200, ROOT))
         server.fallback = echo
         return server
 
-    yield start
-    for serving in running:
-        serving.end()
+    return start
 
 
 @pytest.fixture(name="site")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from documents import job
-from servers import Exchange, ScriptedServer, Serving, reply
+from servers import Exchange, ScriptedServer, reply
 
 from etl.extract.client import Client
 from etl.extract.fetch import NOT_ATTEMPTED, Fetcher
@@ -58,13 +58,6 @@ class Clock:
 @pytest.fixture(name="clock")
 def _clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture(name="server")
-def _server() -> Iterator[ScriptedServer]:
-    serving = Serving(None)
-    yield serving.server
-    serving.end()
 
 
 @pytest.fixture(name="fetcher_of")

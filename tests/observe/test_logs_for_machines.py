@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import pty
 import subprocess
 import sys
 from datetime import datetime
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from commands import Ended, etl
 from documents import job
+from terminals import run_on_terminal
 
 from etl.observe.ecs import EcsFormatter
 from etl.observe.run_name import name_run
@@ -131,17 +130,9 @@ def test_secrets_are_masked_in_every_string_and_the_line_stays_json() -> None:
 
 
 def test_a_terminal_gets_lines_of_json_and_no_bar(tmp_path: Path) -> None:
-    ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "etl", "demo", "--output", str(tmp_path / "out"), "--log-format", "json"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs) as run:
-        os.close(theirs)
-        told = b""
-        try:
-            while piece := os.read(ours, 65536):
-                told += piece
-        except OSError:  # the other end is closed
-            pass
-    os.close(ours)
 
-    assert run.returncode == 0
+    code, told = run_on_terminal(command, stdout=subprocess.DEVNULL)
+
+    assert code == 0
     assert [json.loads(line)["service"]["name"] for line in told.splitlines()]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
-import pty
 import re
-import struct
-import subprocess
 import sys
-import termios
 from typing import TYPE_CHECKING
 
 import pytest
+from terminals import run_on_terminal
 
 from etl.observe.logs import MaskingFormatter, configure, printable
 from etl.observe.progress import HEARTBEAT_S, Heartbeat, Silent, progress
@@ -41,31 +37,20 @@ def test_quiet_is_silent_and_a_file_gets_no_bar(capsys: pytest.CaptureFixture[st
 
 
 def test_a_terminal_gets_a_bar_and_no_colour(tmp_path: Path) -> None:
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     command = [sys.executable, "-m", "etl", "demo", "--output", str(tmp_path / "out")]
     env = {**os.environ, "TERM": "xterm-256color"}
     env.pop("NO_COLOR", None)
-    with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=env) as run:
-        os.close(theirs)
-        told = b""
-        try:
-            while piece := os.read(ours, 65536):
-                told += piece
-        except OSError:  # the other end is closed
-            pass
-    os.close(ours)
 
-    assert run.returncode == 0
+    code, told = run_on_terminal(command, env=env)
+
+    assert code == 0
     assert b"/25" in told
     assert b"published in" in told
     assert not re.search(rb"\x1b\[[0-9;]*m", told)  # a colour
 
 
 def test_a_log_line_stands_above_the_bar_in_a_line_of_its_own() -> None:
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    code = """
+    program = """
 from etl.observe.logs import LOGGER, configure
 from etl.observe.progress import progress
 configure(0)
@@ -75,16 +60,10 @@ with progress(10, "jobs", quiet=False) as shown:
     shown.advance(1)
 LOGGER.warning("after it")
 """
-    subprocess.run([sys.executable, "-c", code], stderr=theirs, check=True)
-    os.close(theirs)
-    told = b""
-    try:
-        while piece := os.read(ours, 65536):
-            told += piece
-    except OSError:  # the other end is closed
-        pass
-    os.close(ours)
 
+    code, told = run_on_terminal([sys.executable, "-c", program])
+
+    assert code == 0
     visible = [line.rstrip("\r").rpartition("\r")[2] for line in told.decode().split("\n")]
     logged = [line for line in visible if "it" in line]
     assert [re.sub(r"^\S+Z WARNING ", "", line) for line in logged] == ["while it goes on", "after it"]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from commands import etl
+from guides import Block, blocks_of, run_blocks
 
 from etl.sandbox.server import Sandbox
 from etl.sandbox.settings import SandboxSettings
@@ -26,10 +23,9 @@ GUIDES = {
 """Each guide, and something that its commands tell."""
 
 
-def blocks(guide: str) -> list[tuple[str, str]]:
+def program_of(guide: str) -> list[Block]:
     """Return a guide's blocks, its Python as one program where the last of it stands; what is `console` is not run."""
-    text = (DOCS / guide).read_text("utf-8")
-    found = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    found = blocks_of((DOCS / guide).read_text("utf-8"))
     assert {language for language, _ in found} <= {"bash", "python", "console"}
     python = [number for number, (language, _) in enumerate(found) if language == "python"]
     program = "\n".join(found[number][1] for number in python)
@@ -45,19 +41,5 @@ def test_the_blocks_of_a_guide_run_in_the_order_in_which_they_stand(guide: str, 
     if guide == "analyst.md":
         assert etl("demo", "--jobs", "300", "--quiet", "--output", str(tmp_path / "output")).code == 0
     with Sandbox(SandboxSettings(jobs=300)) as sandbox:
-        env = {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "ELASTICSEARCH_URL": sandbox.url,
-            "ELASTICSEARCH_API_KEY": sandbox.api_key,
-            "HOME": str(tmp_path),
-        }
-        said = ""
-        for language, block in blocks(guide):
-            command = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-Wd", "-c"]}[language]
-            ended = subprocess.run(
-                [*command, block], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
-            )
-            assert ended.returncode == 0, f"{block}\n{ended.stdout}\n{ended.stderr}"
-            assert "Warning" not in ended.stderr, f"{block}\n{ended.stderr}"
-            said += ended.stdout
+        said = run_blocks(program_of(guide), tmp_path, sandbox)
     assert GUIDES[guide] in said

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import yaml
 from command_lines import command_lines, options, parse
 from commands import etl
 from documents import job
+from guides import BINARIES, blocks_of, run_blocks
 
 from etl.errors import ExitCode
 from etl.observe.metrics import RunMetrics, write_metrics
@@ -27,9 +27,8 @@ from etl.sandbox.settings import SandboxSettings
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+BLOCKS = blocks_of(GUIDE)
 PROSE = re.sub(r"^```\w+\n.*?^```$", "", GUIDE, flags=re.MULTILINE | re.DOTALL)
-BINARIES = Path(sys.executable).parent
 
 FOREIGN = {"--collector.textfile.directory"}
 """Options of other programs."""
@@ -60,18 +59,7 @@ def test_every_kind_of_block_is_known_to_these_tests() -> None:
 @pytest.mark.slow
 def test_the_shell_blocks_run_in_the_order_in_which_they_stand(tmp_path: Path) -> None:
     with Sandbox(SandboxSettings(jobs=80)) as sandbox:
-        env = {
-            "PATH": f"{BINARIES}{os.pathsep}{os.environ['PATH']}",
-            "ELASTICSEARCH_URL": sandbox.url,
-            "ELASTICSEARCH_API_KEY": sandbox.api_key,
-            "HOME": str(tmp_path),
-        }
-        told = ""
-        for block in blocks("bash"):
-            command = ["bash", "-euo", "pipefail", "-c", block]
-            ended = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
-            assert ended.returncode == 0, f"{block}\n{ended.stdout}\n{ended.stderr}"
-            told += ended.stdout
+        told = run_blocks([("bash", block) for block in blocks("bash")], tmp_path, sandbox)
     assert "14 checks: " in told
     assert len((tmp_path / "ids.txt").read_text().split()) == 80
     assert re.search(r"^etl_last_success_timestamp_seconds\{output=\".*/history\"\} 1\.\d+e\+09$", told, re.MULTILINE)

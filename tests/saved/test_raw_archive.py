@@ -14,6 +14,7 @@ import pytest
 from documents import compact, job
 from hypothesis import example, given
 from hypothesis import strategies as st
+from odd_objects import filterings, members_of
 
 from etl.extract.saved import SavedDocument, SavedProblem, read_saved
 from etl.jsontext import NotJsonError, decode
@@ -81,23 +82,12 @@ KEYS = st.sampled_from(["p", "q", "a/b", "~", "client_secret", "__etl_redacted__
 ANY = st.recursive(SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner), max_leaves=5)
 
 
-def members(*known: str, **shaped: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    optional = {**dict.fromkeys(known, ANY), "unknown": ANY, "x.y": ANY, **{k: v | ANY for k, v in shaped.items()}}
-    return st.fixed_dictionaries({}, optional=optional)
-
-
-RULE = members("id", "order", "policy", "field", "rule", "value", "created_at", "updated_at")
-COMPLAINT = members("ids", "messages")
-FILTERING = members(
-    "domain",
-    advanced_snippet=members("value", "created_at"),
-    rules=st.lists(RULE, max_size=2) | RULE,
-    validation=members("state", errors=st.lists(COMPLAINT, max_size=2) | COMPLAINT),
-)
+members = members_of(ANY)
+FILTERINGS = filterings(members)
 ENTRY = members("label", "type", "required", "order", "sensitive", "value", "default_value", "options", "depends_on")
 CONNECTOR = members(
     "id", "index_name", "sync_cursor", "pipeline",
-    filtering=FILTERING | st.lists(FILTERING, max_size=2),
+    filtering=FILTERINGS,
     configuration=st.dictionaries(st.sampled_from(["host", "port", "password", "a b", "ü"]), ENTRY | ANY),
 )  # fmt: skip
 DOCUMENT = members(

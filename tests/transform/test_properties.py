@@ -10,6 +10,7 @@ import pyarrow as pa
 from documents import FETCHED_AT, compact, everything, rows, run_transform
 from hypothesis import given
 from hypothesis import strategies as st
+from odd_objects import filterings, members_of
 
 from etl.model import Document
 from etl.schema.arrow import arrow_schema
@@ -29,22 +30,8 @@ ANY = st.recursive(
 )
 
 
-def members(*known: str, **shaped: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects with known members of any type, some of the right shape, and unknown ones."""
-    optional = {**dict.fromkeys(known, ANY), "unknown": ANY, "x.y": ANY, **{k: v | ANY for k, v in shaped.items()}}
-    return st.fixed_dictionaries({}, optional=optional)
-
-
-RULE = members("id", "order", "policy", "field", "rule", "value", "created_at", "updated_at")
-COMPLAINT = members("ids", "messages")
-FILTERING = members(
-    "domain",
-    "warnings",
-    advanced_snippet=members("value", "created_at", "updated_at"),
-    rules=st.lists(RULE, max_size=3) | RULE,
-    validation=members("state", errors=st.lists(COMPLAINT, max_size=2) | COMPLAINT),
-)
-FILTERINGS = FILTERING | st.lists(FILTERING, max_size=2)
+members = members_of(ANY)
+FILTERINGS = filterings(members)
 ENTRY = members(
     "label", "type", "display", "category", "required", "order", "tooltip", "placeholder", "value", "default_value",
     "options", "depends_on", "validations", "ui_restrictions",

@@ -23,6 +23,16 @@ PIPELINE = {
 }
 JAVA_CONNECTOR = {"index_name": "search-connector", "language": "english", "service_type": "service type", **PIPELINE}
 JAVA_TIME = utc(2023, 12, 1, 14, 18, 37, 397819)
+DEFAULT_RULE = {
+    "filtering_index": 0,
+    "rule_index": 0,
+    "rule_id": "DEFAULT",
+    "rule_order": 0,
+    "policy": "include",
+    "field": "_",
+    "rule": "regex",
+    "value": ".*",
+}
 JAVA_FILTERING: dict[str, list[dict[str, Any]]] = {
     "filtering": [
         {
@@ -33,20 +43,7 @@ JAVA_FILTERING: dict[str, list[dict[str, Any]]] = {
             "validation_state": "valid",
         }
     ],
-    "filtering_rules": [
-        {
-            "filtering_index": 0,
-            "rule_index": 0,
-            "rule_id": "DEFAULT",
-            "rule_order": 0,
-            "policy": "include",
-            "field": "_",
-            "rule": "regex",
-            "value": ".*",
-            "created_at": JAVA_TIME,
-            "updated_at": JAVA_TIME,
-        }
-    ],
+    "filtering_rules": [{**DEFAULT_RULE, "created_at": JAVA_TIME, "updated_at": JAVA_TIME}],
 }
 MONGODB_HOST = {"field": "host", "label": "MongoDB Host", "value_type": "string", "is_redacted": True}
 EXPECTED: dict[str, dict[str, list[dict[str, Any]]]] = {
@@ -188,18 +185,7 @@ EXPECTED: dict[str, dict[str, list[dict[str, Any]]]] = {
         ],
         "connectors": [{"index_name": "search-x", "language": "en", "service_type": "mongodb", **PIPELINE}],
         "filtering": [{"filtering_index": 0, "domain": "DEFAULT", "extra_json": '{"warnings":[]}'}],
-        "filtering_rules": [
-            {
-                "filtering_index": 0,
-                "rule_index": 0,
-                "rule_id": "DEFAULT",
-                "rule_order": 0,
-                "policy": "include",
-                "field": "_",
-                "rule": "regex",
-                "value": ".*",
-            }
-        ],
+        "filtering_rules": [DEFAULT_RULE],
     },
 }
 

@@ -124,7 +124,9 @@ class Launch(Protocol):
     ) -> Cluster: ...
 
 
-def _launch(running: list[Cluster]) -> Launch:
+def _launches() -> Iterator[Launch]:
+    running: list[Cluster] = []
+
     def start(documents: Any = None, *, key: ApiKey = FULL_KEY, connection: Any = None, **settings: Any) -> Cluster:
         sandbox = Sandbox(SandboxSettings(documents=documents, api_keys=(FULL_KEY, READER, POOR_KEY), **settings))
         sandbox.start()
@@ -132,27 +134,22 @@ def _launch(running: list[Cluster]) -> Launch:
         running.append(Cluster(sandbox=sandbox, client=client))
         return running[-1]
 
-    return start
+    yield start
+    for cluster in running:
+        cluster.client.close()
+        cluster.sandbox.close()
 
 
 @pytest.fixture
 def launch() -> Iterator[Launch]:
     """Start sandboxes, each with a client; all are closed at the end of the test."""
-    running: list[Cluster] = []
-    yield _launch(running)
-    for cluster in running:
-        cluster.client.close()
-        cluster.sandbox.close()
+    yield from _launches()
 
 
 @pytest.fixture(scope="module")
 def launch_once() -> Iterator[Launch]:
     """Start sandboxes that live as long as the module's tests."""
-    running: list[Cluster] = []
-    yield _launch(running)
-    for cluster in running:
-        cluster.client.close()
-        cluster.sandbox.close()
+    yield from _launches()
 
 
 HOUR = timedelta(hours=1)
