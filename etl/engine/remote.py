@@ -48,6 +48,7 @@ def versions() -> Versions:
 
 def check(sealed: Sealed) -> EtlError | None:
     """Look whether this worker can do a work; return what stands against it."""
+    _take_logs()
     work: WorkAbroad[Any, Any] = sealed.opened()
     try:
         work.check()
