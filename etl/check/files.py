@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from etl.check.findings import Kind, Scope
-from etl.check.place import listing
+from etl.load.folders import listing
 from etl.load.layout import MANIFEST
 
 if TYPE_CHECKING:

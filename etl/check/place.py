@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - msgspec resolves the types of the fields at run time
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from etl.check.findings import Findings, Kind, one_line
 from etl.errors import OutputError
-from etl.load.layout import TMP, Layout, is_run_id, is_unfinished
+from etl.load.folders import listing, run_ids, was_published
+from etl.load.layout import Layout, is_run_id, is_unfinished, unfinished
+from etl.load.lock import Holder
 from etl.load.manifest import RunState
 from etl.load.pointer import read_pointer
 from etl.load.reader import nothing_published, snapshot_of
@@ -17,30 +18,6 @@ from etl.load.runs import read_run
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-class _Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run leaves in the lock file."""
-
-    run: str
-    host: str
-    pid: int
-    since: datetime
-
-
-def listing(folder: Path) -> list[Path]:
-    """Return what is in a folder, by name; nothing where there is none.
-
-    Raises:
-        OutputError: the folder cannot be read.
-    """
-    try:
-        return sorted(folder.iterdir())
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        msg = f"{folder}: cannot be read: {error.strerror}; give this account the right to, or restore the folder"
-        raise OutputError(msg) from error
 
 
 def private_listing(folder: Path, findings: Findings) -> list[Path]:
@@ -67,15 +44,6 @@ def tell_private(path: Path, findings: Findings) -> None:
     """Note that a part was not looked at."""
     detail = "private to the account that runs etl, so it was not looked at; that account can check it"
     findings.add(Kind.PRIVATE, path, detail)
-
-
-def run_ids(folder: Path) -> list[str]:
-    """Return the names in snapshots/ or runs/ that are run ids, the oldest first.
-
-    Raises:
-        OutputError: the folder cannot be read.
-    """
-    return [path.name for path in listing(folder) if is_run_id(path.name)]
 
 
 def without_prefix(error: OutputError, path: Path) -> str:
@@ -117,10 +85,7 @@ def _name(layout: Layout, run_id: str) -> str:
 
 
 def _was_published(layout: Layout, run_id: str) -> bool:
-    """Tell whether a snapshot was seen by readers, also where the record of its run is gone.
-
-    A run that dies between building its first snapshot and the swap leaves the batches of that snapshot staged.
-    """
+    """Tell whether a snapshot was seen by readers, by the record of its run or, where that is gone, by its own."""
     try:
         if read_run(layout, run_id).state is RunState.PUBLISHED:
             return True
@@ -130,8 +95,7 @@ def _was_published(layout: Layout, run_id: str) -> bool:
         manifest = snapshot_of(layout.root, run_id).manifest
     except OutputError:
         return False
-    staged = [layout.staging / batch_id for batch_id in manifest.batches]
-    return manifest.parent is not None or not any(folder.is_dir() for folder in staged)
+    return was_published(layout, manifest)
 
 
 def look_around(layout: Layout, findings: Findings) -> None:
@@ -144,7 +108,7 @@ def look_around(layout: Layout, findings: Findings) -> None:
         layout.link, layout.pointer, layout.snapshots, layout.runs, layout.staging, layout.lock,
         layout.root / ".gitignore",  # keeps a dataset out of the repository that it stands in
     }  # fmt: skip
-    fresh = {path.with_name(f".{path.name}{TMP}") for path in (layout.link, layout.pointer)}
+    fresh = {unfinished(path) for path in (layout.link, layout.pointer)}
     for path in listing(layout.root):
         if path in fresh:
             findings.add(Kind.LEFTOVER, path, "left by a run that died; the next run removes it")
@@ -178,6 +142,6 @@ def _check_lock(path: Path, findings: Findings) -> None:
     if not content.strip():
         return
     try:
-        msgspec.json.decode(content, type=_Holder)
+        msgspec.json.decode(content, type=Holder)
     except (msgspec.MsgspecError, UnicodeError):
         findings.add(Kind.LOCK, path, f"does not hold the name of a run; {remedy}")

@@ -14,6 +14,7 @@ from etl.check.jobs import Filterings, MonthJobs
 from etl.check.order import Order, joined, repeated
 from etl.check.stream import Stream
 from etl.load.keys import Keys
+from etl.load.stretch import month_order
 from etl.schema.tables import FILTERING, SYNC_JOBS, TABLES
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ class RowsCheck:
     ) -> None:
         self._scope = scope
         self._partial = partial
-        self._months = sorted({file.month for files in entries.values() for file in files}, key=_month_order)
+        self._months = sorted({file.month for files in entries.values() for file in files}, key=month_order)
         self._entries = {
-            name: sorted(files, key=lambda file: _month_order(file.month)) for name, files in entries.items()
+            name: sorted(files, key=lambda file: month_order(file.month)) for name, files in entries.items()
         }
 
     def run(self) -> None:
@@ -85,7 +86,3 @@ class RowsCheck:
     def _stream(self, table: Table, month: str | None) -> Stream:
         files = self._entries.get(table.name, ())
         return Stream(self._scope, table.name, [file for file in files if file.month == month])
-
-
-def _month_order(month: str | None) -> tuple[bool, str]:
-    return month is None, month or ""

@@ -11,11 +11,12 @@ from etl.check.files import check_orphans, is_whole
 from etl.check.findings import Findings, Kind, Scope
 from etl.check.form import has_readable_form
 from etl.check.listed import is_current, usable_entries
-from etl.check.place import run_ids, without_prefix
+from etl.check.place import without_prefix
 from etl.check.rows import RowsCheck
 from etl.check.stream import Stream
 from etl.errors import OutputError
 from etl.load.csv_form import FORMAT as CSV
+from etl.load.folders import run_ids
 from etl.load.layout import MANIFEST, Layout
 from etl.load.manifest import SnapshotManifest, read_manifest
 from etl.load.parquet import FORMAT

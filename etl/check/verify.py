@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from etl.check.findings import Finding, Findings
-from etl.check.place import look_around, published, run_ids
+from etl.check.place import look_around, published
 from etl.check.records import check_records
 from etl.check.snapshot import Checked, Depth, check_snapshot
 from etl.errors import OutputError
 from etl.load.build import Limits
+from etl.load.folders import run_ids
 from etl.load.layout import Layout
 from etl.load.pointer import read_pointer
 

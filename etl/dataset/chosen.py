@@ -14,6 +14,7 @@ from etl.load.layout import Layout
 from etl.load.parquet import read_chunks
 from etl.load.reader import published_snapshot
 from etl.load.runs import PrivateRecordsError, rechecks
+from etl.load.stretch import month_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,7 +56,7 @@ class ChosenJobs:
 
     def months(self) -> list[str | None]:
         """Return the months that jobs were created in, in order; None, that of undated jobs, comes last."""
-        return sorted(self._snapshot.months(), key=lambda month: (month is None, month or ""))
+        return sorted(self._snapshot.months(), key=month_order)
 
     def months_undated_first(self) -> list[str | None]:
         """Return the months in the order in which a later job counts as newer: undated jobs are older than all."""

@@ -11,10 +11,12 @@ import pyarrow as pa
 
 from etl.errors import UsageError
 from etl.load.compare import differing_jobs
-from etl.load.layout import Layout, is_run_id
+from etl.load.folders import run_ids
+from etl.load.layout import Layout
 from etl.load.parquet import read_chunks
 from etl.load.reader import Snapshot, open_snapshot, snapshot_of
 from etl.load.sources import snapshot_source
+from etl.load.stretch import month_order
 from etl.schema.tables import TABLES
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ def named_snapshot(root: Path, name: str) -> Snapshot:
         OutputError: it cannot be read.
     """
     folder = Layout(root).snapshots
-    there = sorted(path.name for path in folder.iterdir() if is_run_id(path.name)) if folder.is_dir() else []
+    there = run_ids(folder)
     latest = open_snapshot(root)
     by_word = {} if latest is None else {"latest": latest.run_id, "previous": str(latest.manifest.parent)}
     words = [word for word, run_id in by_word.items() if run_id in there]
@@ -100,7 +102,7 @@ def difference(before: Snapshot, after: Snapshot) -> Difference:
     Raises:
         OutputError: a file cannot be read.
     """
-    months = sorted(_differing_months(before, after), key=lambda month: (month is None, month or ""))
+    months = sorted(_differing_months(before, after), key=month_order)
     old = {job.job_id: job for month in months for job in _jobs(before, month)}
     new = {job.job_id: job for month in months for job in _jobs(after, month)}
     changed = {job_id for job_id in old.keys() & new.keys() if not old[job_id].stands_as(new[job_id])}

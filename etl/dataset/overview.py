@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
+from etl.load.folders import run_ids
 from etl.load.layout import Layout
 from etl.load.manifest import RunManifest, RunState
 from etl.load.reader import Snapshot, published_snapshot
@@ -142,7 +143,7 @@ def overview(path: str | Path) -> Overview:
         redactor_version=manifest.origin.redactor_version,
         exposed=manifest.origin.exposed,
         redacted=dict(_redacted(snapshot).most_common()),
-        snapshots=sorted(folder.name for folder in layout.snapshots.iterdir()),
+        snapshots=run_ids(layout.snapshots),
         runs=runs[::-1],
         notes=notes,
     )

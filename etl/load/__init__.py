@@ -1,1 +1,1 @@
-"""Tables to a dataset on disk: staging, snapshots, Parquet, manifests, the lock (DESIGN §4 and §5)."""
+"""Tables to a dataset on disk: staging, snapshots, Parquet, manifests, the lock."""

@@ -20,7 +20,7 @@ from etl.load.merge import MAX_SOURCES, bounds_of, limit_sources, windows
 from etl.load.parquet import FORMAT, ParquetFile
 from etl.load.rewrite import RewriteRows, rewritten_source
 from etl.load.sources import batch_source, snapshot_source
-from etl.load.stretch import JOBS
+from etl.load.stretch import JOBS, month_order
 from etl.load.table_files import TableFiles
 from etl.schema.arrow import arrow_schema
 from etl.schema.tables import TABLES
@@ -92,9 +92,9 @@ class SnapshotBuilder:
             storage.make_folder(self._folder / table.name)
         merged = {month for month in self._months() if plan.rewrites_all or month in plan.touched}
         self._link_all_but(merged)
-        self._merge(sorted(merged, key=_month_order))
+        self._merge(sorted(merged, key=month_order))
         for table in TABLES:
-            self._files[table.name].sort(key=lambda entry: _month_order(entry.month))
+            self._files[table.name].sort(key=lambda entry: month_order(entry.month))
             self._stand_in(table.name)
             storage.sync_folder(self._folder / table.name)
         if CSV in plan.terms.formats:
@@ -210,10 +210,6 @@ class SnapshotBuilder:
                 "published; see `etl verify`"
             )
             raise OutputError(msg)
-
-
-def _month_order(month: str | None) -> tuple[bool, str]:
-    return month is None, month or ""
 
 
 def _patched(rows: pa.Table, patches: Patches) -> pa.Table:

@@ -116,7 +116,7 @@ class Layout:
 
 
 def unfinished(final: Path) -> Path:
-    """Return the hidden name under which a snapshot or run folder is built."""
+    """Return the hidden name that something has until it is whole: a snapshot, a run folder, a file to be replaced."""
     return final.with_name(f".{final.name}{TMP}")
 
 

@@ -1,4 +1,4 @@
-"""One writer per dataset: an operating system's lock, which a dead process cannot keep."""
+"""One writer per dataset: an operating system's lock, which a dead program cannot keep."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from etl.load.storage import Storage
 
 
-class _Holder(msgspec.Struct, frozen=True, kw_only=True):
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run leaves in the lock file: its id, where it works, and since when it holds the lock (UTC)."""
+
     run: str
     host: str
     pid: int
@@ -57,7 +59,7 @@ class DatasetLock:
             if _is_soft(lock):
                 msg = f"{path}: the file system has no locks, so two runs could meet; choose another --output"
                 raise OutputError(msg)  # noqa: TRY301 - the lock must be released as after every failure here
-            name = _Holder(run=run_id, host=socket.gethostname(), pid=os.getpid(), since=now)
+            name = Holder(run=run_id, host=socket.gethostname(), pid=os.getpid(), since=now)
             storage.overwrite(path, msgspec.json.encode(name) + b"\n")
         except BaseException:
             lock.release()
@@ -114,18 +116,18 @@ else:
 
 
 def _is_soft(lock: object) -> bool:
-    """Tell whether filelock fell back to a mere file, which a dead process keeps."""
+    """Tell whether filelock fell back to a mere file, which a dead program keeps."""
     return isinstance(lock, SoftFileLock)
 
 
-def _read_holder(path: Path) -> _Holder | None:
+def _read_holder(path: Path) -> Holder | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Holder)
+        return msgspec.json.decode(path.read_bytes(), type=Holder)
     except (OSError, msgspec.MsgspecError, UnicodeError):
         return None  # absent, emptied, or locked against reading: the message does without
 
 
-def _held(path: Path, holder: _Holder | None) -> str:
+def _held(path: Path, holder: Holder | None) -> str:
     if holder is None:
         return f"{path}: another run holds the lock; wait for it to end"
     return (

@@ -27,7 +27,7 @@ _CHUNK_BYTES = 16 << 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WrittenTable:
-    """What a closed Parquet file holds: rows, bytes, and the SHA-256 of its content in hex."""
+    """What the closed file of a table holds: rows, bytes, and the SHA-256 of its content in hex."""
 
     rows: int
     bytes: int

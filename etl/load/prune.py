@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from etl.load.layout import is_run_id
+from etl.load.folders import run_ids
 from etl.load.pointer import read_pointer
 from etl.load.reader import Snapshot, chain_of
 from etl.load.runs import is_whole
@@ -60,8 +60,7 @@ def prune(storage: Storage, retention: Retention, now: datetime) -> Pruned:
     doomed = [snapshot.run_id for snapshot in reversed(chain[_kept(chain, retention, now) :])]
     for run_id in doomed:
         remove_folder(storage, storage.layout.snapshot(run_id))
-    runs = storage.layout.runs
-    recorded = sorted(path.name for path in runs.iterdir() if is_run_id(path.name)) if runs.is_dir() else []
+    recorded = run_ids(storage.layout.runs)
     old_runs = recorded[: max(0, len(recorded) - retention.runs)]
     old_runs = [run_id for run_id in old_runs if is_whole(storage.layout, run_id)]
     for run_id in old_runs:

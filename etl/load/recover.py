@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etl.errors import OutputError, UsageError
-from etl.load.layout import TMP, is_run_id, is_unfinished
+from etl.load.folders import listing, run_ids, was_published
+from etl.load.layout import is_unfinished, unfinished
 from etl.load.manifest import RunState
 from etl.load.pointer import read_pointer, settle_pointer
 from etl.load.reader import Snapshot, chain_of, snapshot_of
@@ -166,20 +167,11 @@ def _check_terms(root: Path, latest: Snapshot | None, origin: Origin) -> bool:
 
 
 def _check_link(storage: Storage, latest: Snapshot | None) -> None:
-    """Refuse to take unlinked snapshots for leftovers where the link itself was lost.
-
-    A snapshot that follows another was built on a published one; one whose batches are gone was published itself. Only
-    a first snapshot whose batches are still staged was never linked.
-    """
+    """Refuse to take unlinked snapshots for leftovers where the link itself was lost."""
     if latest is not None:
         return
-    folder = storage.layout.snapshots
-    names = sorted(path.name for path in folder.iterdir() if is_run_id(path.name)) if folder.is_dir() else []
-    for name in reversed(names):
-        manifest = snapshot_of(storage.layout.root, name).manifest
-        staged = [storage.layout.batch(run_id, int(number)) for run_id, _, number in
-                  (batch_id.partition("/") for batch_id in manifest.batches)]  # fmt: skip
-        if manifest.parent is not None or not any(path.is_dir() for path in staged):
+    for name in reversed(run_ids(storage.layout.snapshots)):
+        if was_published(storage.layout, snapshot_of(storage.layout.root, name).manifest):
             msg = f"{storage.layout.link}: missing, though snapshots were published; link it to snapshots/{name}"
             raise OutputError(msg)
 
@@ -188,20 +180,18 @@ def _remove_leftovers(storage: Storage) -> None:
     """Remove what was being built or taken apart."""
     layout = storage.layout
     for folder in (layout.snapshots, layout.runs):
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        for path in listing(folder):
             if is_unfinished(path.name):
                 storage.remove_tree(path)
     for path in (layout.link, layout.pointer):
-        leftover = path.with_name(f".{path.name}{TMP}")
+        leftover = unfinished(path)
         if leftover.is_symlink() or leftover.exists():
             storage.remove_file(leftover)
 
 
 def _discard_snapshots(storage: Storage, published: set[str]) -> tuple[str, ...]:
     """Remove snapshots that `latest` does not lead to: their batches are still staged."""
-    folder = storage.layout.snapshots
-    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    discarded = tuple(name for name in names if is_run_id(name) and name not in published)
+    discarded = tuple(name for name in run_ids(storage.layout.snapshots) if name not in published)
     for name in discarded:
-        remove_folder(storage, folder / name)
+        remove_folder(storage, storage.layout.snapshot(name))
     return discarded

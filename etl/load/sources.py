@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from etl.errors import OutputError
 from etl.load.merge import Mark, Source
 from etl.load.parquet import read_chunks
-from etl.load.stretch import JOBS, Stretch, creation, no_rows, one_batch, out_of_order
+from etl.load.stretch import JOBS, Stretch, creation, month_order, no_rows, one_batch, out_of_order
 from etl.load.stretch_files import read_stretches
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def snapshot_source(
     Raises:
         OutputError: a file cannot be read.
     """
-    ordered = sorted(months, key=lambda month: (month is None, month or ""))
+    ordered = sorted(months, key=month_order)
     masks: list[Bools] = []
     marks: list[Mark] = []
     for month in ordered:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from etl.errors import OutputError
-from etl.load.layout import Layout
+from etl.load.layout import Layout, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -226,7 +226,7 @@ class Storage:
 
     def replace_file(self, path: Path, content: bytes, *, private: bool = False) -> None:
         """Put a file in the place of another so that a reader sees the old or the new one, and make that durable."""
-        fresh = path.with_name(f".{path.name}.tmp")
+        fresh = unfinished(path)
         if fresh.exists():
             self.remove_file(fresh)
         self.write_file(fresh, content, private=private)
@@ -278,7 +278,7 @@ class Storage:
         Returns:
             Whether the file system has symbolic links; where not, nothing was changed.
         """
-        fresh = link.with_name(f".{link.name}.tmp")
+        fresh = unfinished(link)
         if fresh.is_symlink():
             self.remove_file(fresh)
         try:

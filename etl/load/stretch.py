@@ -146,6 +146,11 @@ class Stretch:
         return first
 
 
+def month_order(month: str | None) -> tuple[bool, str]:
+    """Return what months are sorted by; None is that of undated jobs."""
+    return month is None, month or ""
+
+
 def creation(column: pa.Array | pa.ChunkedArray) -> Int64s:
     """Return times of creation as they count in the order."""
     whole: Int64s = column.cast(pa.int64()).fill_null(UNDATED).to_numpy()
