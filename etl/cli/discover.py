@@ -15,7 +15,7 @@ from etl.errors import ExitCode
 from etl.extract.jobs_file import format_jobs
 from etl.observe.logs import tell_warning
 from etl.pipeline.discover import discover
-from etl.pipeline.stop import Stop
+from etl.pipeline.stop import SIGNALS, Stop
 from etl.settings import connection
 
 
@@ -34,8 +34,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 - as click hands them over
     reached = connection(flags(given), limits=limits(given))
     configure_logs(given, reached)
     stop = Stop()
-    with stopping(stop):
-        walk = discover(filters_of(given), reached, stop=stop)
+    with stopping(stop), discover(filters_of(given), reached, stop=stop) as walk:
         with until_nobody_reads():
             for group in walk.ids():
                 click.echo(format_jobs((job_id, None) for job_id in group), nl=False)
@@ -45,6 +44,6 @@ def command(**given: Any) -> None:  # noqa: ANN401 - as click hands them over
     if report.fatal is not None:
         raise report.fatal
     if stop.cause is not None:
-        raise click.exceptions.Exit(ExitCode.TERMINATED if stop.cause == "terminated" else ExitCode.INTERRUPTED)
+        raise click.exceptions.Exit(SIGNALS[stop.cause])
     if not report.is_complete:
         raise click.exceptions.Exit(ExitCode.INCOMPLETE)

@@ -6,8 +6,7 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from etl.errors import ExitCode
-from etl.pipeline.stop import StopCause
+from etl.pipeline.stop import SIGNALS, StopCause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from etl.pipeline.stop import Stop
 
 _CAUSES = {signal.SIGINT: StopCause.INTERRUPTED, signal.SIGTERM: StopCause.TERMINATED}
-_CODES = {StopCause.INTERRUPTED: ExitCode.INTERRUPTED, StopCause.TERMINATED: ExitCode.TERMINATED}
 
 
 class EndedAtOnceError(KeyboardInterrupt):
@@ -29,7 +27,7 @@ class EndedAtOnceError(KeyboardInterrupt):
 
     def __init__(self, cause: StopCause, left: str) -> None:
         super().__init__(f"{cause} at once; {left}" if left else f"{cause} at once")
-        self.exit_code = _CODES[cause]
+        self.exit_code = SIGNALS[cause]
 
 
 @contextmanager
@@ -46,7 +44,7 @@ def stopping(stop: Stop, *, left: str = "") -> Iterator[None]:
 
     def request(number: int, _: FrameType | None) -> None:
         cause = _CAUSES[signal.Signals(number)]
-        if stop.cause in _CODES:
+        if stop.cause in SIGNALS:
             raise EndedAtOnceError(cause, left)
         stop.request(cause)
 

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 NOT_ATTEMPTED: Final = "not_attempted: "
 """How the reason of an id that was not asked for begins; the cause follows."""
 
-_INTERRUPTED = "interrupted"
+INTERRUPTED: Final = "interrupted"
+"""The cause where the fetcher was told to stop; by whom it does not know."""
+
 _NAP_SLICE_S = 0.2  # a wait ends for one of three causes, and an event tells of one only
 _WINDOW = 2  # ids under way or answered and not yet taken, for each thread: no thread waits, and memory is bounded
 _OUTAGE_ROUNDS = 3
@@ -162,7 +164,7 @@ class Fetcher:
     def _halted(self, stop: Event) -> str | None:
         if self.fatal is not None:
             return str(self.fatal)
-        return _INTERRUPTED if stop.is_set() or self._closed.is_set() else None
+        return INTERRUPTED if stop.is_set() or self._closed.is_set() else None
 
     def _nap(self, seconds: float, stop: Event) -> bool:
         """Wait; true where the wait is broken off."""
@@ -190,7 +192,7 @@ class Fetcher:
 
         with turn:
             if not turn.begin():  # before the first attempt, with which the time of the id begins
-                return self._not_attempted(job_id, self._halted(stop) or _INTERRUPTED)
+                return self._not_attempted(job_id, self._halted(stop) or INTERRUPTED)
             tried = persist(once, self._policy, nap=nap, world=self._world)
         if tried.last.fatal is not None:
             self._end_with(tried.last.fatal)

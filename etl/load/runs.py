@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 OUTCOMES = "outcomes.parquet"
 FAILED = "failed.txt"
 REJECTED = "rejected.ndjson"
+RAW = "raw.ndjson.zst"
 
 ONLY_JOINS = "compact"
 """Among the inputs of a run that asked the cluster for nothing: it only joined files."""

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from etl.errors import EtlError
-from etl.extract.fetch import NOT_ATTEMPTED
+from etl.extract.fetch import INTERRUPTED, NOT_ATTEMPTED
 from etl.load.manifest import RunState
 from etl.load.pool import give_back_unused
 from etl.model import IdRecord, Outcome
@@ -151,7 +151,7 @@ class Course:
 
     def _with_cause(self, record: IdRecord) -> IdRecord:
         """Say why an id was not asked for: the fetcher knows only that it was told to stop."""
-        if self.stop.cause is None or record.reason != f"{NOT_ATTEMPTED}{StopCause.INTERRUPTED}":
+        if self.stop.cause is None or record.reason != f"{NOT_ATTEMPTED}{INTERRUPTED}":
             return record
         return replace(record, reason=f"{NOT_ATTEMPTED}{self.stop.cause}")
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
+from etl.extract.client import Client
 from etl.load.layout import new_run_id
 from etl.load.prune import Retention
 from etl.load.storage import Storage
 from etl.load.writer import Opening, Writer
 from etl.model import IdRecord, Provenance
 from etl.observe.run_name import name_run
+from etl.pipeline.batch import BatchWork
 from etl.pipeline.course import Course
+from etl.pipeline.preflight import facts_of, source_of
 from etl.pipeline.spool import Spool
 from etl.schema.arrow import schema_fingerprint
 from etl.transform.redact import REDACTOR_VERSION
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from etl.pipeline.stop import Stop
-    from etl.settings import RunSettings
+    from etl.settings import Connection, RunSettings
 
 
 @contextmanager
@@ -87,3 +91,45 @@ def opened(
             inputs=dict(inputs),
             shown_settings=dict(shown_settings),
         )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OnCluster:
+    """A run that asks a cluster.
+
+    Attributes:
+        client: of the cluster.
+        course: of the run.
+        work: what is done with a batch.
+    """
+
+    client: Client
+    course: Course
+    work: BatchWork
+
+
+@contextmanager
+def opened_on_cluster(
+    connection: Connection, settings: RunSettings, *, stop: Stop, inputs: Mapping[str, Any]
+) -> Iterator[OnCluster]:
+    """Ask a cluster who it is, and take hold of the dataset of its jobs.
+
+    Args:
+        connection: to the cluster.
+        settings: of the run.
+        stop: ends it in order.
+        inputs: what was asked for, for the run's manifest.
+
+    Raises:
+        UnreachableError: nothing answers at the URL, or no Elasticsearch 8.12 or later.
+        RefusedError: the credentials are refused.
+        InterruptedRunError: SIGINT came before the run had begun; TerminatedRunError: SIGTERM did.
+        EtlError: see `opened`.
+    """
+    started = datetime.now(UTC)
+    with Client(connection) as client:
+        facts = facts_of(client, stop)
+        source = source_of(settings, facts, connection)
+        shown = {"url": connection.url, "concurrency": connection.concurrency}
+        with opened(settings, source, started=started, stop=stop, inputs=inputs, shown_settings=shown) as course:
+            yield OnCluster(client=client, course=course, work=BatchWork.of(course, connection, facts.version))

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from etl.extract.jobs_file import format_comment, format_jobs
-from etl.load.runs import FAILED, RunRecord
+from etl.load.runs import FAILED, RAW, RunRecord
 from etl.model import IdRecord, Outcome
 from etl.pipeline.summary import RunSummary
 from etl.schema.tables import TABLES
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from etl.load.writer import Closing
     from etl.pipeline.course import Course
     from etl.pipeline.verdict import Verdict
-
-RAW = "raw.ndjson.zst"
-"""Name of the archive of documents as received, in the folder of a run."""
 
 _LIBRARIES = ("pyarrow", "pandas", "requests")
 TO_RETRY = frozenset({Outcome.FAILED, Outcome.REJECTED, Outcome.INVALID})
@@ -141,7 +138,7 @@ def run_summary(course: Course, end: Verdict, closed: Closing, plan: PublishPlan
         problem=end.problem,
         warnings=(*course.incomplete, *course.warnings, *_warnings(course, plan)),
         figures=dict(course.figures),
-        failed_file=course.output / "runs" / course.run_id / FAILED if retry else None,
+        failed_file=course.storage.layout.run(course.run_id) / FAILED if retry else None,
         elapsed_s=(datetime.now(UTC) - course.started).total_seconds(),
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from etl.extract.client import Client
 from etl.extract.walk.pages import PAGE_SIZE, REACH
 from etl.load.index import published_index
-from etl.load.layout import Layout
+from etl.load.layout import BATCH_MANIFEST, Layout, is_batch_number
 from etl.load.reader import open_snapshot
 from etl.load.recover import replaces_sandbox
 from etl.load.runs import rechecks
@@ -135,7 +135,7 @@ def rehearse(jobs: JobsFile, connection: Connection, settings: RunSettings) -> R
         requests=1 + way.requests + way.least,
         batches=-(-fetched // settings.batch_size),
         published=len(ground.index),
-        staged=sum(1 for _ in Layout(ground.output).staging.glob("*/*/_batch.json")),
+        staged=_staged(Layout(ground.output)),
         replaces_sandbox=ground.replaces_sandbox,
     )
 
@@ -165,6 +165,11 @@ def rehearse_all(filters: JobFilters, connection: Connection, settings: RunSetti
         requests=2 + pages,
         replaces_sandbox=ground.replaces_sandbox,
     )
+
+
+def _staged(layout: Layout) -> int:
+    """Return the number of batches that exist; one that was still being written when its run died does not."""
+    return sum(is_batch_number(path.parent.name) for path in layout.staging.glob(f"*/*/{BATCH_MANIFEST}"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

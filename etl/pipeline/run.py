@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from etl.extract.client import Client
-from etl.pipeline.batch import BatchWork
 from etl.pipeline.by_ids import fetch_ids
-from etl.pipeline.opening import opened
-from etl.pipeline.preflight import facts_of, source_of
+from etl.pipeline.opening import opened_on_cluster
 from etl.pipeline.stop import Stop
 
 if TYPE_CHECKING:
@@ -51,18 +47,8 @@ def run(
         InterruptedRunError: SIGINT came before the run had begun; TerminatedRunError: SIGTERM did.
     """
     stop = stop or Stop()
-    started = datetime.now(UTC)
-    with Client(connection) as client:
-        facts = facts_of(client, stop)
-        with opened(
-            settings,
-            source_of(settings, facts, connection),
-            started=started,
-            stop=stop,
-            inputs={**(inputs or {}), "repeats": jobs.repeats},
-            shown_settings={"url": connection.url, "concurrency": connection.concurrency},
-        ) as course:
-            work = BatchWork.of(course, connection, facts.version)
-            with stop.after(settings.deadline_s):
-                fetch_ids(course, work, jobs, client, quiet=quiet)
-            return course.finish()
+    asked = {**(inputs or {}), "repeats": jobs.repeats}
+    with opened_on_cluster(connection, settings, stop=stop, inputs=asked) as begun:
+        with stop.after(settings.deadline_s):
+            fetch_ids(begun.course, begun.work, jobs, begun.client, quiet=quiet)
+        return begun.course.finish()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from enum import StrEnum
 from threading import Event, Lock, Timer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from etl.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +20,10 @@ class StopCause(StrEnum):
     TERMINATED = "terminated"
     DEADLINE = "the run's deadline came first"
     FAILURES = "more ids failed than --max-failures allows"
+
+
+SIGNALS: Final = {StopCause.INTERRUPTED: ExitCode.INTERRUPTED, StopCause.TERMINATED: ExitCode.TERMINATED}
+"""The causes that are signals, and what a command ends with then."""
 
 
 class Stop:
@@ -36,7 +42,7 @@ class Stop:
     def request(self, cause: StopCause) -> None:
         """Ask the run to end. A signal overrules a deadline, for the operator waits for its exit code."""
         with self._lock:
-            if self.cause is None or cause in {StopCause.INTERRUPTED, StopCause.TERMINATED}:
+            if self.cause is None or cause in SIGNALS:
                 self.cause = cause
         self.event.set()
 

@@ -29,7 +29,8 @@ class RunSummary:
         masked: texts of it in which something was masked.
         adopted: further jobs, fetched by runs that died, that were published with this one.
         problem: why the exit code is not 0, in a sentence with the remedy; None where it is.
-        figures: of a walk: requests made, the fewest possible, and published jobs that were left alone.
+        figures: further counts: requests made, the fewest possible, and published jobs that were left alone; files
+            before and after, where files were joined.
         warnings: what the operator should know all the same.
         failed_file: jobs file of what to try again; None where nothing failed.
         elapsed_s: seconds from start to end.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from etl.errors import ExitCode
 from etl.model import Outcome
-from etl.pipeline.stop import StopCause
+from etl.pipeline.stop import SIGNALS, StopCause
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +32,6 @@ class Verdict:
     problem: str | None = None
 
 
-_SIGNALS = {StopCause.INTERRUPTED: ExitCode.INTERRUPTED, StopCause.TERMINATED: ExitCode.TERMINATED}
 _NOTHING = "nothing was published"
 _NO_SUCH = f"the cluster has none of these ids, {_NOTHING}: is this the right cluster?"
 
@@ -67,8 +66,8 @@ def verdict(
         stays += "; what was fetched stays staged for the next run"
     if fatal is not None:
         return Verdict(exit_code=fatal.exit_code, publishes=False, problem=f"{fatal}; {stays}")
-    if stopped in _SIGNALS:
-        return Verdict(exit_code=_SIGNALS[stopped], publishes=False, problem=f"stopped by a signal; {stays}")
+    if stopped in SIGNALS:
+        return Verdict(exit_code=SIGNALS[stopped], publishes=False, problem=f"stopped by a signal; {stays}")
     if stopped is StopCause.FAILURES:
         problem = f"{stopped}; {stays}"
         return Verdict(exit_code=ExitCode.NOTHING_PUBLISHED, publishes=False, problem=problem)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from etl.extract.client import Client
 from etl.extract.filters import UNFINISHED, JobFilters
 from etl.extract.walk.asking import Asking
 from etl.extract.walk.course import WalkSettings
@@ -16,12 +14,10 @@ from etl.extract.walk.walk import Walk
 from etl.model import AnswerKind, RequestedId
 from etl.observe.logs import LOGGER
 from etl.observe.progress import progress
-from etl.pipeline.batch import BatchWork
 from etl.pipeline.by_ids import MANY_A_REQUEST
 from etl.pipeline.feed import answer_tasks, do_all, id_tasks
 from etl.pipeline.mark import mark_of, watermark_of
-from etl.pipeline.opening import opened
-from etl.pipeline.preflight import facts_of, source_of
+from etl.pipeline.opening import opened_on_cluster
 from etl.pipeline.published import Published
 from etl.pipeline.stop import Stop
 from etl.pipeline.strategies import count_jobs
@@ -73,26 +69,16 @@ def run_all(
         As `etl.pipeline.run.run`.
     """
     stop = stop or Stop()
-    started = datetime.now(UTC)
-    with Client(connection) as client:
-        facts = facts_of(client, stop)
-        source = source_of(settings, facts, connection)
-        with opened(
-            settings,
-            source,
-            started=started,
-            stop=stop,
-            inputs={**(inputs or {}), "filters": filters.key()},
-            shown_settings={"url": connection.url, "concurrency": connection.concurrency},
-        ) as course:
-            work = BatchWork.of(course, connection, facts.version)
-            walking = _Walking(course, filters, Asking(client, stop=stop.event, version=facts.version))
-            with stop.after(settings.deadline_s), progress(None, "jobs", quiet=quiet) as shown:
-                worth = walking.unsettled if walking.is_incremental else count_jobs(client, stop.event) or 0
-                do_all(course, work, walking.tasks(shown), jobs=worth // MANY_A_REQUEST, shown=shown)
-            if walking.found_none:
-                course.warnings.append(_NONE if filters == JobFilters() else _NO_MATCH)
-            return course.finish()
+    asked = {**(inputs or {}), "filters": filters.key()}
+    with opened_on_cluster(connection, settings, stop=stop, inputs=asked) as begun:
+        client, course, work = begun.client, begun.course, begun.work
+        walking = _Walking(course, filters, Asking(client, stop=stop.event, version=work.version))
+        with stop.after(settings.deadline_s), progress(None, "jobs", quiet=quiet) as shown:
+            worth = walking.unsettled if walking.is_incremental else count_jobs(client, stop.event) or 0
+            do_all(course, work, walking.tasks(shown), jobs=worth // MANY_A_REQUEST, shown=shown)
+        if walking.found_none:
+            course.warnings.append(_NONE if filters == JobFilters() else _NO_MATCH)
+        return course.finish()
 
 
 class _Walking:
@@ -155,7 +141,7 @@ class _Walking:
             again = Walk(self._asking, settings, time_of=time_of, skips=self._met)
             yield from self._answered(again.answers(), shown)
             report = again.report()
-            course.fatal = report.fatal
+            course.fatal = course.fatal or report.fatal
             course.figures["requests"] += report.requests
             course.figures["least_requests"] += report.least
             ids = [job_id for job_id in ids if not again.has_met(job_id)]

@@ -35,6 +35,15 @@ def test_it_shows_tables_times_freshness_runs_and_what_is_redacted(make: MakeBen
         assert part in told
 
 
+def test_a_state_that_is_being_built_is_not_one_that_is_kept(make: MakeBench) -> None:
+    bench = make({"a": job(id="a")})
+    run_id = bench.run().summary["run_id"]
+    for name in (".20261124T000000Z-aaaaaa.tmp", "of somebody else"):
+        (bench.output / "snapshots" / name).mkdir()
+
+    assert etl("inspect", "--json", "--output", str(bench.output)).summary["snapshots"] == [run_id]
+
+
 def test_without_a_dataset_it_says_how_to_make_one(tmp_path: Path) -> None:
     ended = etl("inspect", "--output", str(tmp_path))
 
@@ -120,6 +129,10 @@ def test_a_dry_run_says_what_would_be_done_and_does_none_of_it(make: MakeBench) 
     bench = make({"done": job(id="done"), "running": job(id="running", status="in_progress")})
     bench.run()
     bench.asked()
+    for name in ("0", "1.tmp"):  # the second one does not exist yet
+        batch = bench.output / "_staging" / "20261124T000000Z-aaaaaa" / name
+        batch.mkdir(parents=True)
+        (batch / "_batch.json").touch()
     before = sorted(bench.output.rglob("*"))
 
     planned = bench.run("--dry-run", "--batch-size", "1", ids=["done", "running", "new", ".."])
@@ -129,7 +142,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_none_of_it(make: MakeBench) 
     assert sorted(bench.output.rglob("*")) == before
     expected = {
         "requested": 4, "invalid": 1, "settled": 1, "fetched": 2, "requests": 3, "batches": 2, "published": 2,
-        "staged": 0,
+        "staged": 1,
     }  # fmt: skip
     assert planned.summary | expected == planned.summary
 
