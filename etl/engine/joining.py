@@ -190,3 +190,5 @@ def _take_over_logs() -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+        if name.startswith("distributed"):
+            logger.setLevel(logging.NOTSET)

@@ -8,7 +8,9 @@ the run ends, or when the worker has not heard of the run for a while.
 from __future__ import annotations
 
 import logging
+import os
 import platform
+import socket
 import time
 from collections import deque
 from contextlib import ExitStack, contextmanager
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from etl.engine.carried import masked
 from etl.engine.told import Broken, Finished, Forsaken, Seen, Tally, Versions
+from etl.errors import EtlError
 from etl.observe.logs import LOGGER
 from etl.scrub import Masker
 
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
 
     from etl.engine.sealed import Sealed
     from etl.engine.work import Steps, WorkAbroad
-    from etl.errors import EtlError
 
 FORSAKEN_AFTER_S: Final = 60.0
 """Seconds without a word from the run after which a worker ends what it does for it."""
@@ -85,7 +87,7 @@ def do(run: str, number: int, is_halted: bool, sealed: Sealed) -> Finished | Bro
         work, task = sealed.opened()
         if is_halted:
             held.stop.set()
-        work.check()
+        _check_here(work)
         mask = held.mask_with(work)
         with held.opened(work) as place, held.counted(number, place):
             fetched = place.steps.fetch(task)
@@ -226,6 +228,15 @@ _STAGING: Final = Lock()
 """One batch is transformed at a time: that takes memory, and the processor time of one thread."""
 
 _HANDLER: Final = _ToRuns(logging.INFO)
+
+
+def _check_here(work: WorkAbroad[Any, Any]) -> None:
+    """Look again, for this worker may have come after the others were looked at."""
+    try:
+        work.check()
+    except EtlError as error:
+        msg = f"Dask worker on {socket.gethostname()}, pid {os.getpid()}: {error}"
+        raise type(error)(msg) from error
 
 
 def _held(run: str) -> _Held:

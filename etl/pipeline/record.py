@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from datetime import UTC, datetime
-from importlib import metadata
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from etl.load.runs import FAILED, RAW, RunRecord
 from etl.model import IdRecord, Outcome
 from etl.pipeline.summary import RunSummary
 from etl.schema.tables import TABLES
+from etl.settings.installed import version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +64,7 @@ def run_record(course: Course, end: Verdict, final: Iterator[IdRecord], *, faile
             "keep_raw": settings.keep_raw,
             "strategy": settings.strategy,
             "workers": settings.workers,
+            "engine": settings.engine,
         },
         counts={
             "attempted": course.attempted,
@@ -73,7 +74,7 @@ def run_record(course: Course, end: Verdict, final: Iterator[IdRecord], *, faile
             **course.figures,
         },
         versions={
-            "etl": version("sync-jobs-etl"),
+            "etl": version(),
             "python": platform.python_version(),
             **{name: version(name) for name in _LIBRARIES},
         },
@@ -163,11 +164,3 @@ def _warnings(course: Course, plan: PublishPlan | None) -> Iterator[str]:
             f"{recovered.refused_jobs} jobs staged by a run that died under other settings were dropped; those "
             "asked for were fetched again"
         )
-
-
-def version(distribution: str) -> str:
-    """Return the version of an installed distribution, "unknown" where it is none."""
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:  # run from a folder of sources
-        return "unknown"

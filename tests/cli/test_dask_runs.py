@@ -191,7 +191,8 @@ def test_an_engine_of_the_environment_is_heard(sandbox: Sandbox, dask: Cluster, 
 
 def test_a_local_run_does_not_load_dask(sandbox: Sandbox, tmp_path: Path) -> None:
     env = {**os.environ, "ELASTICSEARCH_URL": sandbox.url, "ELASTICSEARCH_API_KEY": sandbox.api_key}
-    code = "import sys\nfrom etl.cli.main import main\ntry: main()\nfinally: print({'dask', 'distributed'} & {*sys.modules})"
+    loaded = "print({'dask', 'distributed'} & {*sys.modules})"
+    code = f"import sys\nfrom etl.cli.main import main\ntry: main()\nfinally: {loaded}"
     command = [sys.executable, "-c", code, "run", ids_file(tmp_path), "--output", str(tmp_path / "output"), "--quiet"]
 
     ended = subprocess.run(command, env=env, capture_output=True, text=True, check=True)

@@ -219,3 +219,15 @@ def test_an_error_of_the_output_keeps_its_class_and_so_its_exit_code(dask: Clust
 
     with pytest.raises(OutputError):
         list(on(dask).run(Squares(folder=tmp_path), [Job(number=1, deed="fail")]))
+
+
+@pytest.mark.usefixtures("in_this_program")
+def test_a_worker_that_came_later_and_cannot_do_the_work_names_itself(tmp_path: Path) -> None:
+    broken = remote.do(
+        "run", 0, is_halted=False, sealed=Sealed((Squares(folder=tmp_path, problem="no disk"), Job(number=0)))
+    )
+    remote.leave("run")
+
+    assert isinstance(broken, Broken)
+    assert isinstance(broken.error, UsageError)
+    assert str(broken.error) == f"Dask worker on {socket.gethostname()}, pid {os.getpid()}: no disk"

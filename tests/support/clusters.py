@@ -45,7 +45,7 @@ class Cluster:
     def start(self) -> None:
         """Start the scheduler."""
         self.scheduler = self._start(
-            "scheduler", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show", env={}
+            "scheduler", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", env={}
         )  # fmt: skip
         self.address = f"tcp://127.0.0.1:{self._port_of('Scheduler at:', 'scheduler')}"
 
