@@ -1,6 +1,6 @@
 """Errors by what the caller does next, each with the exit code of a run that ends with it.
 
-Arguments are positional, so that an error crosses a process border by pickling. A message carries the place,
+Arguments are positional, so that an error can be pickled and reach another program. A message carries the place,
 the value and the remedy; it is shown to a person as it stands, after masking.
 """
 

@@ -1,4 +1,4 @@
-"""JSON text to values and back, with nothing lost: the one place that decodes and writes JSON.
+"""JSON text to values and back, with nothing lost.
 
 Elasticsearch answers in compact JSON, which a fast decoder reads; what it writes back is equal to the bytes unless the
 text holds something that a Python value cannot hold. Only then the exact decoder is used: duplicate keys, numbers

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
-from importlib import metadata
 from typing import Any
 
 import click
@@ -14,6 +13,7 @@ from etl.cli.signals import EndedAtOnceError
 from etl.engine.lean import without_pandas
 from etl.errors import EtlError, ExitCode
 from etl.observe.logs import LOGGER, LogFormat, choose_format, is_for_machines, tell_problem
+from etl.settings.installed import version
 
 COMMANDS = {
     "run": "Fetch sync jobs and publish them as tables: the main job.",
@@ -59,15 +59,8 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-def _version() -> str:
-    try:
-        return metadata.version("sync-jobs-etl")
-    except metadata.PackageNotFoundError:
-        return "unknown"
-
-
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.version_option(_version(), prog_name="etl")
+@click.version_option(version(), prog_name="etl")
 def cli() -> None:
     """Export Elasticsearch connector sync jobs into normalized, typed tables.
 

@@ -6,7 +6,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import requests.utils
 import urllib3
@@ -59,8 +59,20 @@ def door_of(connection: Connection) -> Door:
         host=parts.hostname or "",
         port=parts.port or _PORTS.get(parts.scheme, 0),
         is_secure=parts.scheme == "https",
-        proxy=None if proxy is None else urlsplit(proxy if "://" in proxy else f"//{proxy}").hostname,
+        proxy=None if proxy is None else split_proxy(proxy).hostname,
     )
+
+
+def split_proxy(proxy: str) -> SplitResult:
+    """Take the URL of a proxy apart; the environment may name one without a scheme.
+
+    Raises:
+        ValueError: it is malformed.
+
+    >>> split_proxy("user@proxy.example.org:3128").hostname
+    'proxy.example.org'
+    """
+    return urlsplit(proxy if "://" in proxy else f"//{proxy}")
 
 
 def remedy(causes: Sequence[BaseException], door: Door) -> str | None:

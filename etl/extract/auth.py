@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from requests.auth import AuthBase
 
 from etl.errors import UsageError
+from etl.extract.address import split_proxy
 from etl.settings import Secret
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def secrets_of(connection: Connection) -> Iterator[str]:
         if connection.username is not None:
             yield _basic_token(connection.username, connection.password)
     for proxy in connection.proxies.values():
-        parts = urlsplit(proxy if "://" in proxy else f"//{proxy}")
+        parts = split_proxy(proxy)
         if parts.password:
             yield parts.password
             yield unquote(parts.password)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -12,12 +11,13 @@ import requests
 import urllib3
 
 from etl.errors import UsageError
-from etl.extract.address import door_of
+from etl.extract.address import door_of, split_proxy
 from etl.extract.auth import auth_of, secrets_of, sent_credentials
 from etl.extract.deadline import HostAdapter, answers_by
 from etl.extract.trust import trust_of
 from etl.extract.wire import NoAnswerError, Response, TooLargeError, translated
 from etl.scrub import Masker
+from etl.settings.installed import PROJECT, version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -172,7 +172,7 @@ def _template(connection: Connection) -> requests.PreparedRequest:
     headers = {
         "Accept": "application/json",
         "Accept-Encoding": "gzip",
-        "User-Agent": f"sync-jobs-etl/{_version()}",
+        "User-Agent": f"{PROJECT}/{version()}",
     }
     try:
         prepared = requests.Request("GET", connection.url, headers=headers, auth=auth_of(connection)).prepare()
@@ -188,16 +188,9 @@ def _template(connection: Connection) -> requests.PreparedRequest:
 def _check_proxies(connection: Connection) -> None:
     for scheme, proxy in connection.proxies.items():
         try:
-            host = urlsplit(proxy if "://" in proxy else f"//{proxy}").hostname
+            host = split_proxy(proxy).hostname
         except ValueError:
             host = None
         if not host:  # the library would end in a TypeError
             msg = f"the proxy for {scheme} is no URL with a host: check {scheme.upper()}_PROXY"
             raise UsageError(msg)
-
-
-def _version() -> str:
-    try:
-        return metadata.version("sync-jobs-etl")
-    except metadata.PackageNotFoundError:  # run from a folder of sources
-        return "unknown"

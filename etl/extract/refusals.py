@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -58,14 +59,14 @@ def fatal_error(response: Response, envelope: Envelope, who: Asker) -> EtlError 
     """Return the error that ends the run, whatever was asked for; None where the answer concerns one request only."""
     said = describe(response, envelope, who.mask)
     status = response.status
-    if 300 <= status < 400:  # noqa: PLR2004  # redirects
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:  # a redirect
         return UnreachableError(one_line(_redirected(response, who), who.mask))
     # A colon behind a word such as "key" is what the masking looks for: the remedy would be masked.
-    if status == 401:  # noqa: PLR2004
+    if status == HTTPStatus.UNAUTHORIZED:
         return RefusedError(f"{who.url} refuses {who.sent}; check {who.given_as} ({said})")
-    if status == 403:  # noqa: PLR2004
+    if status == HTTPStatus.FORBIDDEN:
         return RefusedError(_forbidden(envelope, who, said))
-    if status == 407:  # noqa: PLR2004
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         return RefusedError(f"the proxy in front of {who.url} refuses its credentials; check HTTP_PROXY ({said})")
     if (envelope.reason or "").startswith("no handler found"):
         path = urlsplit(who.url).path

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
 from ecs_logging import StdlibFormatter
 
 from etl.observe.run_name import run_name
 from etl.scrub import Masker
+from etl.settings.installed import PROJECT, version
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Iterable
 
-_NAME: Final = "sync-jobs-etl"
 _LEFT_OUT: Final = ("log.original", "log.origin", "process.name", "process.thread")
 """What says the message twice, or says where in the source a line was written."""
 
@@ -32,7 +31,7 @@ class EcsFormatter(StdlibFormatter):
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__(exclude_fields=_LEFT_OUT)
         self._masker = Masker(secrets)
-        self._service = {"name": _NAME, "version": _version()}
+        self._service = {"name": PROJECT, "version": version()}
 
     def format_to_ecs(self, record: logging.LogRecord) -> dict[str, Any]:
         """Return the fields of a record, masked."""
@@ -49,10 +48,3 @@ class EcsFormatter(StdlibFormatter):
         if isinstance(value, dict):
             return {key: self._masked(inner) for key, inner in value.items()}
         return [self._masked(inner) for inner in value] if isinstance(value, list | tuple) else value
-
-
-def _version() -> str:
-    try:
-        return metadata.version(_NAME)
-    except metadata.PackageNotFoundError:  # run from a folder of sources
-        return "unknown"

@@ -43,7 +43,7 @@ def span(seconds: float) -> str:
     for size, unit in _UNITS:
         if seconds >= size:
             count = seconds / size
-            return f"{sign}{count:.1f} {unit}" if count < 10 else f"{sign}{count:,.0f} {unit}"  # noqa: PLR2004
+            return f"{sign}{count:.1f} {unit}" if count < 10 else f"{sign}{count:,.0f} {unit}"  # noqa: PLR2004 - one figure
     return "under 1 s"
 
 

@@ -80,7 +80,7 @@ def _pipeline(outline: Outline, dice: Dice) -> JsonValue:
         return None
     return {
         "extract_binary_content": True,
-        "name": "search-default-ingestion" if point < 0.8 else f"{outline.connector.index_name}@custom",  # noqa: PLR2004
+        "name": "search-default-ingestion" if point < 0.8 else f"{outline.connector.index_name}@custom",  # noqa: PLR2004 - a share
         "reduce_whitespace": point < 0.9,  # noqa: PLR2004 - a share
         "run_ml_inference": point > 0.95,  # noqa: PLR2004 - a share
     }
@@ -251,7 +251,7 @@ def _metadata(dice: Dice) -> Json:
     point = dice.share()
     if point < 0.93:  # noqa: PLR2004 - a share
         return {}
-    return {"someKey1": "test"} if point < 0.96 else {"run": {"retries": 2, "pages": [1, 2, 3]}, "note": "après-midi"}  # noqa: PLR2004
+    return {"someKey1": "test"} if point < 0.96 else {"run": {"retries": 2, "pages": [1, 2, 3]}, "note": "après-midi"}  # noqa: PLR2004 - a share
 
 
 def _cursor(outline: Outline, dice: Dice) -> JsonValue:

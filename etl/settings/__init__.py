@@ -1,4 +1,4 @@
-"""Flags and environment become frozen objects here; no other module reads the environment."""
+"""Flags and environment become frozen objects here; below the command line nothing else reads the environment."""
 
 from etl.settings.abroad import has_credentials, with_own, without_secrets
 from etl.settings.durations import LONGEST_S, seconds
