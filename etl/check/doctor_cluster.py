@@ -28,6 +28,7 @@ from etl.extract.walk.parts import Part
 from etl.extract.walk.point import INDEX, PointReader
 from etl.extract.wire import NoAnswerError
 from etl.model import AnswerKind
+from etl.settings import has_credentials
 from etl.settings.reach import is_loopback
 
 if TYPE_CHECKING:
@@ -91,8 +92,7 @@ class ClusterDoctor:
     def _address(self) -> Told:
         sent, door = self._client.sent, self._door
         said = f"{self._connection.url}; sent is {sent}"
-        has_credentials = self._connection.api_key is not None or self._connection.password is not None
-        if has_credentials and not door.is_secure and not is_loopback(door.host):
+        if has_credentials(self._connection) and not door.is_secure and not is_loopback(door.host):
             return warning(f"{said}, unencrypted, as --insecure-http allows: use https on networks of others")
         return ok(said)
 
@@ -151,7 +151,7 @@ class ClusterDoctor:
     def _credentials(self) -> Told:
         if self._first.status in _UNAUTHENTICATED:
             return wrong(str(fatal_error(self._first, read_envelope(self._first.body), asker(self._client))))
-        if self._connection.api_key is None and self._connection.password is None:
+        if not has_credentials(self._connection):
             return warning("none are sent, none are asked for: whoever reaches the cluster can read what jobs carry")
         if self._first.status not in {_OK, _FORBIDDEN}:
             return skipped(f"whether {self._client.sent} is accepted shows below: see the privilege")

@@ -132,8 +132,7 @@ class OutputDoctor:
             free = shutil.disk_usage(self._place()).free
         except OSError as error:
             return warning(f"{self._layout.root}: the space left cannot be told: {error.strerror}")
-        tables = self._latest.manifest.tables.values() if self._latest else ()
-        size = sum(file.bytes for table in tables for file in table.files)
+        size = self._latest.bytes if self._latest else 0
         said = f"{free // _MIB:,} MiB are free, the published state takes {-(-size // _MIB):,} MiB"
         if free < max(_LEAST, size):
             return wrong(f"{said}, and a run may need as much again: make room, or choose another --output")

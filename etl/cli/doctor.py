@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +13,7 @@ from etl.check.doctor import examine
 from etl.cli import options
 from etl.cli.present import counted
 from etl.cli.run import flags, limits
+from etl.cli.values import whole
 from etl.errors import ExitCode
 from etl.observe.logs import configure, printable
 from etl.pipeline.times import time_of
@@ -46,7 +45,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 - as click hands them over
     """
     configure(-1)
     terms = Terms(
-        output=Path(os.path.abspath(given["output"])),  # noqa: PTH100 - as runs name it: links stay as they are
+        output=whole(given["output"]),
         settle_s=given["settle"],
         overlap_s=given["overlap"],
         time_of=time_of,

@@ -13,7 +13,7 @@ import click
 
 from etl.cli.options import option
 from etl.cli.signals import EndedAtOnceError
-from etl.cli.values import Place
+from etl.cli.values import Place, whole
 from etl.errors import EtlError, ExitCode, UsageError
 from etl.observe.logs import tell_problem
 from etl.settings.extras import check_libraries
@@ -41,7 +41,7 @@ class Meter:
     def __init__(self, path: Path, output: str) -> None:
         _check(path)
         self._path = path
-        self._output = Path(os.path.abspath(output))  # noqa: PTH100 - as runs name it: links stay as they are
+        self._output = whole(output)
         self._began = time.monotonic()
         self._summary: RunSummary | None = None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from etl.cli import options
 from etl.cli.filters import filter_options, filters_of
 from etl.cli.present import counted
 from etl.cli.streams import standard_output, until_nobody_reads
-from etl.cli.values import Place
+from etl.cli.values import Place, whole
 from etl.dataset.export_files import Folder, Stream
 from etl.errors import UsageError
 from etl.observe.logs import configure, printable
@@ -69,7 +68,7 @@ def command(to: str, **given: Any) -> None:  # noqa: ANN401 - as click hands the
 def _destination(to: str, root: Path) -> tuple[Destination, str]:
     if to == _STDOUT:
         return Stream(standard_output()), to
-    path = Path(os.path.abspath(to))  # noqa: PTH100 - resolve() would follow a link that is to be replaced
+    path = whole(to)
     if path.is_dir():
         msg = f"--to {path}: is a folder; name a file in it, such as {path / 'report.html'}"
         raise UsageError(msg)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+from pathlib import Path
 from typing import Any
 
 import click
@@ -55,18 +56,23 @@ class Place(click.Path):
         return super().convert(value, param, ctx)
 
 
+def whole(path: str) -> Path:
+    """Return a path as runs name it: absolute, its links as they are."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+
+
 def _problem(path: str) -> str | None:
     """Say why a text can be no path; None where it can."""
     if not path.strip():
         return "the path is empty: is a variable of the shell not set?"
     if "://" in path:
         return f"{path!a} is an address, no path: name a place on this machine"
-    whole = os.path.abspath(path)  # noqa: PTH100 - links stay as they are
+    full = str(whole(path))
     try:
-        whole.encode()
-        os.lstat(whole)
+        full.encode()
+        os.lstat(full)
     except UnicodeError:
-        return f"{whole!a} is no UTF-8: rename it, or set PYTHONUTF8=1 where its name is UTF-8 all the same"
+        return f"{full!a} is no UTF-8: rename it, or set PYTHONUTF8=1 where its name is UTF-8 all the same"
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             return f"{error.strerror}: take a shorter one"

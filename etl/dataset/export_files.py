@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from etl.errors import OutputError, UsageError
 from etl.load import csv_form, parquet
-from etl.load.csv_form import write_csv
+from etl.load.csv_form import TIME_FORMAT, write_csv
 from etl.load.layout import TMP
 from etl.load.parquet import ParquetFile, WrittenTable
 from etl.load.storage import NewFile, Step, Storage
@@ -26,7 +26,6 @@ JSONL = "jsonl"
 FORMATS = (csv_form.FORMAT, parquet.FORMAT, JSONL)
 """Forms of hand-over files; also the endings of their names."""
 
-_TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"  # Arrow's %S has the microseconds
 _LINES = 4_096  # rows that are Python values at once
 
 
@@ -75,7 +74,7 @@ def _write_json_lines(storage: Storage, path: Path, name: str, chunks: Iterable[
 
 
 def _json_values(column: pa.Array) -> pa.Array:
-    return pc.strftime(column, format=_TIME_FORMAT) if pa.types.is_timestamp(column.type) else column
+    return pc.strftime(column, format=TIME_FORMAT) if pa.types.is_timestamp(column.type) else column
 
 
 class _HandOver(Storage):

@@ -16,6 +16,7 @@ from etl.dataset.joins import jobs_with_connectors, latest_of_each_connector
 from etl.load.layout import Layout
 from etl.load.reader import Snapshot, published_snapshot
 from etl.load.runs import read_runs
+from etl.model import Outcome
 from etl.schema.arrow import arrow_schema, table_named
 from etl.schema.dictionary import source_of, type_name
 from etl.schema.tables import TABLES
@@ -148,7 +149,7 @@ class Dataset:
         for problem in records.damaged:
             warnings.warn(problem, stacklevel=2)
         columns = ["run_id", "state", "source", "started_at", "ended_at", "exit_code", "snapshot"]
-        outcomes = ["loaded", "unchanged", "not_found", "failed", "rejected", "invalid"]
+        outcomes = [outcome.value for outcome in Outcome]
         rows = [
             {
                 **{name: getattr(run, name) for name in columns},

@@ -6,16 +6,17 @@ import json
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from etl.errors import UsageError
+from etl.schema.tables import FINAL_STATUSES
 from etl.settings.durations import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
 STATUSES: Final = ("pending", "in_progress", "canceling", "suspended", "completed", "error", "canceled")
-UNFINISHED: Final = frozenset({"pending", "in_progress", "canceling", "suspended"})
+UNFINISHED: Final = frozenset(STATUSES).difference(FINAL_STATUSES)
 JOB_TYPES: Final = ("full", "incremental", "access_control")
 
 TimeOf: TypeAlias = "Callable[[object], datetime | None]"
@@ -68,17 +69,6 @@ class JobFilters:
     def without_status(self) -> JobFilters:
         """Return the filters that admit every status."""
         return replace(self, statuses=())
-
-    def matches(self, document: Mapping[str, Any], time_of: TimeOf) -> bool:
-        """Tell whether a document, decoded, is wanted; flat documents of 8.5 name their connector at the top."""
-        nested = document.get("connector")
-        connector = nested.get("id") if isinstance(nested, dict) else document.get("connector_id")
-        return self.admits(
-            connector_id=connector if isinstance(connector, str) else None,
-            job_type=_text(document.get("job_type")),
-            status=_text(document.get("status")),
-            created_at=time_of(document.get("created_at")) if self.is_timed else None,
-        )
 
     def key(self) -> str:
         """Return a JSON text that is equal for equal filters, whatever the order in which they were given.
@@ -151,10 +141,6 @@ def read_time(text: str, now: datetime) -> datetime:
         pass
     msg = f"{text!r} is no time: write it like 2026-11-24, 2026-11-24T03:50:00Z or 7d"
     raise UsageError(msg)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _once(kind: str, values: Iterable[str]) -> tuple[str, ...]:

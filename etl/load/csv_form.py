@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 FORMAT = "csv"
 
-_TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"  # Arrow's %S has the microseconds
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+"""Of times in text; Arrow's %S has the microseconds."""
+
 # What a spreadsheet takes for a formula at the start of a cell (OWASP, "CSV Injection"), full-width forms included,
 # behind any number of apostrophes, so that taking one away again restores every value.
 _FORMULA = "^'*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]"
@@ -72,7 +74,7 @@ def _type(column: Column) -> pa.DataType:
 
 def _cells(values: pa.Array, column: Column, *, guarded: bool) -> pa.Array:
     if column.kind is Kind.TIME:
-        return pc.strftime(values, format=_TIME_FORMAT)
+        return pc.strftime(values, format=TIME_FORMAT)
     if column.kind is Kind.STRINGS:
         texts = [None if item is None else msgspec.json.encode(item).decode() for item in values.to_pylist()]
         return pa.array(texts, pa.string())
@@ -84,13 +86,3 @@ def _cells(values: pa.Array, column: Column, *, guarded: bool) -> pa.Array:
 def _without_formulas(texts: pa.Array) -> pa.Array:
     risky = pc.and_(pc.match_substring_regex(texts, _FORMULA), pc.invert(pc.match_substring_regex(texts, _NUMBER)))
     return pc.if_else(risky, pc.binary_join_element_wise("'", texts, ""), texts)
-
-
-def original_text(cell: str) -> str:
-    """Return the value that a guarded cell stands for.
-
-    >>> original_text("'=1+1"), original_text("''=1"), original_text("'tis"), original_text("-5")
-    ('=1+1', "'=1", "'tis", '-5')
-    """
-    guarded = pc.match_substring_regex(pa.scalar(cell), "^'+[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]").as_py()
-    return cell[1:] if guarded else cell

@@ -65,21 +65,6 @@ class JobIndex:
         settled[known] = self.settled[at[known]]
         return settled
 
-    def is_settled(self, job_id: str) -> bool:
-        """Tell whether one job is known and settled."""
-        return bool(self.settled_of([job_id])[0])
-
-    def month_of(self, job_id: str) -> str | None:
-        """Return the month of a job; None where it is undated.
-
-        Raises:
-            KeyError: the job is unknown.
-        """
-        at = int(self.lookup([job_id])[0])
-        if at < 0:
-            raise KeyError(job_id)
-        return self.months[int(self.month_codes[at])]
-
 
 class MonthCodes:
     """Small numbers for months, given in the order in which the months turn up."""

@@ -43,7 +43,6 @@ class ParquetFile:
         self._pending_rows = 0
         self._pending_bytes = 0
         self.rows = 0
-        self.row_groups = 0
         try:
             self._writer = pq.ParquetWriter(self._file, schema, compression="zstd")
         except BaseException:
@@ -59,18 +58,17 @@ class ParquetFile:
         self._pending_bytes += table.nbytes
         self.rows += table.num_rows
         if self._pending_rows >= ROW_GROUP_ROWS or self._pending_bytes >= _ROW_GROUP_BYTES:
-            self.end_row_group()
+            self._end_row_group()
 
-    def end_row_group(self) -> None:
+    def _end_row_group(self) -> None:
         """Write the rows taken so far, in row groups of their own."""
         if self._pending:
             self._writer.write_table(pa.concat_tables(self._pending), row_group_size=ROW_GROUP_ROWS)
-            self.row_groups += -(-self._pending_rows // ROW_GROUP_ROWS)
         self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
 
     def close(self) -> WrittenTable:
         """Finish the file and flush it to disk."""
-        self.end_row_group()
+        self._end_row_group()
         self._writer.close()
         self._file.close()
         written = self._file.written
@@ -94,7 +92,6 @@ def read_chunks(
     name: str,
     *,
     columns: Sequence[str] | None = None,
-    row_groups: Sequence[int] | None = None,
     rows: int = ROW_GROUP_ROWS,
 ) -> Iterator[pa.Table]:
     """Read rows of one file of the table `name`, a few at a time, in the current schema.
@@ -103,7 +100,6 @@ def read_chunks(
         path: of the file.
         name: of the table.
         columns: those wanted, in this order; None for all.
-        row_groups: those wanted; None for all.
         rows: at most in a chunk; fewer where rows are long.
 
     Yields:
@@ -115,13 +111,12 @@ def read_chunks(
     """
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
-            wanted = arrow_schema(name) if columns is None else _selection(name, columns)
+            wanted = schema_of(name, columns)
             found = file.schema_arrow
             _check(path, found, name)
             present = [column for column in wanted.names if column in found.names]
             batches = file.iter_batches(
                 batch_size=_chunk_rows(file.metadata, rows),
-                row_groups=None if row_groups is None else list(row_groups),
                 columns=present,
                 use_threads=False,
             )
@@ -138,9 +133,10 @@ def _chunk_rows(metadata: pq.FileMetaData, rows: int) -> int:
     return max(1, min(rows, _CHUNK_BYTES // row_bytes))
 
 
-def _selection(name: str, columns: Sequence[str]) -> pa.Schema:
+def schema_of(name: str, columns: Sequence[str] | None) -> pa.Schema:
+    """Return the schema of a table, or of some columns of it in their order; None for all."""
     schema = arrow_schema(name)
-    return pa.schema([schema.field(column) for column in columns])
+    return schema if columns is None else pa.schema([schema.field(column) for column in columns])
 
 
 def _check(path: Path, found: pa.Schema, name: str) -> None:

@@ -141,10 +141,6 @@ class PublishPlan:
         before = set(self.base.snapshot.manifest.origin.exposed)
         return self.kept if set(self.terms.origin.exposed) - before else 0
 
-    def count(self, fate: Fate) -> int:
-        """Return the number of staged jobs of one fate, adopted ones included."""
-        return self.staged.count(fate)
-
     def fates_of(self, ids: Sequence[str]) -> list[Fate | None]:
         """Return what becomes of each id; None for ids without staged rows."""
         return self.staged.fates_of(ids)

@@ -10,9 +10,8 @@ import pyarrow as pa
 from etl.errors import OutputError
 from etl.load.layout import MANIFEST, Layout
 from etl.load.manifest import FileEntry, SnapshotManifest, read_manifest
-from etl.load.parquet import FORMAT, read_chunks
+from etl.load.parquet import FORMAT, read_chunks, schema_of
 from etl.load.pointer import read_pointer
-from etl.schema.arrow import arrow_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,6 +49,11 @@ class Snapshot:
         table = self.manifest.tables.get(name)
         return table.rows if table else 0
 
+    @property
+    def bytes(self) -> int:
+        """The size of all its files, of every format."""
+        return sum(file.bytes for table in self.manifest.tables.values() for file in table.files)
+
     def months(self) -> set[str | None]:
         """Return the months that jobs stand in; None is that of undated jobs."""
         return {entry.month for entry in self.entries("sync_jobs") if entry.rows}
@@ -73,9 +77,7 @@ class Snapshot:
         Raises:
             OutputError: a file cannot be read.
         """
-        schema = arrow_schema(name)
-        wanted = schema if columns is None else pa.schema([schema.field(column) for column in columns])
-        return pa.concat_tables([wanted.empty_table(), *self.chunks(name, columns)])
+        return pa.concat_tables([schema_of(name, columns).empty_table(), *self.chunks(name, columns)])
 
 
 def open_snapshot(root: Path) -> Snapshot | None:

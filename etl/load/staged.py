@@ -126,10 +126,6 @@ class StagedJobs:
         """Return what becomes of each id; None for ids that are not staged."""
         return [Fate(int(self.fates[place])) if place >= 0 else None for place in self.places_of(ids)]
 
-    def count(self, fate: Fate) -> int:
-        """Return the number of jobs of one fate."""
-        return int(np.count_nonzero(self.fates == fate))
-
     def loaded(self) -> Bools:
         """Tell which jobs are published."""
         mask: Bools = (self.fates == Fate.NEW) | (self.fates == Fate.CHANGED)

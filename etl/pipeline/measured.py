@@ -45,7 +45,7 @@ def measured(
         outcomes=None if summary is None else summary.outcomes,
         retries=None if summary is None else _retries(Layout(output).run(summary.run_id) / OUTCOMES),
         jobs=None if snapshot is None else snapshot.rows("sync_jobs"),
-        bytes=None if snapshot is None else _bytes(snapshot),
+        bytes=None if snapshot is None else snapshot.bytes,
         newest_at=None if newest is None else newest.timestamp(),
     )
 
@@ -55,10 +55,6 @@ def _published(output: Path) -> Snapshot | None:
         return open_snapshot(output)
     except OutputError:
         return None  # what is wrong there, the run itself has told
-
-
-def _bytes(snapshot: Snapshot) -> int:
-    return sum(file.bytes for table in snapshot.manifest.tables.values() for file in table.files)
 
 
 def _newest(snapshot: Snapshot) -> datetime | None:

@@ -14,10 +14,11 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 from documents import job
+from guarded_cells import original_text
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.load.csv_form import original_text, write_csv
+from etl.load.csv_form import write_csv
 from etl.load.storage import Storage
 from etl.schema.arrow import arrow_schema
 from etl.schema.tables import TABLES

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from commands import Ended, etl
+from guarded_cells import original_text
 
 from etl.cli import main
 from etl.dataset import open_dataset
@@ -24,7 +25,6 @@ from etl.dataset.export import Export
 from etl.dataset.export_files import Folder, write_table
 from etl.errors import OutputError, UsageError
 from etl.extract.filters import JobFilters
-from etl.load.csv_form import original_text
 from etl.load.storage import Storage
 from etl.schema.arrow import arrow_schema
 from etl.schema.tables import TABLES

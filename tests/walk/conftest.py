@@ -19,32 +19,23 @@ from etl.extract.walk.course import WalkSettings
 from etl.extract.walk.since import Mark, WalkSince
 from etl.extract.walk.walk import Walk
 from etl.extract.wire import Response
+from etl.pipeline.times import time_of
 from etl.sandbox.access import ApiKey
 from etl.sandbox.server import Sandbox
 from etl.sandbox.settings import FULL_KEY, POOR_KEY, SandboxSettings
 from etl.settings import Connection, Secret
-from etl.transform.timestamps import microseconds
-from etl.transform.unfit import UnfitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from etl.extract.filters import JobFilters
     from etl.extract.walk.report import WalkReport
     from etl.model import Answer
 
 LIST = "GET /_connector/_sync_job"
 LISTED = "/_connector/_sync_job"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BEGIN = datetime(2026, 10, 1, tzinfo=UTC)
 READER = ApiKey(id="reader", secret="reads-jobs-only", privileges=frozenset({"monitor_connector"}))
-
-
-def time_of(value: object) -> datetime | None:
-    """Read a time by the rules of the tables."""
-    try:
-        return EPOCH + timedelta(microseconds=microseconds(value))
-    except UnfitError:
-        return None
 
 
 def at(minutes: float) -> str:
@@ -62,6 +53,16 @@ def doc(minutes: float | None = 0, *, connector: str | None = "c1", **fields: An
         **fields,
     }
     return {name: value for name, value in document.items() if value is not None}
+
+
+def admits(filters: JobFilters, document: Mapping[str, Any]) -> bool:
+    """Tell whether filters admit a document that is not flat."""
+    return filters.admits(
+        connector_id=document.get("connector", {}).get("id"),
+        job_type=document.get("job_type"),
+        status=document.get("status"),
+        created_at=time_of(document.get("created_at")),
+    )
 
 
 class TappedClient(Client):

@@ -12,11 +12,12 @@ from etl.extract.filters import UNFINISHED
 from etl.extract.mget import ManyGetter
 from etl.extract.walk.parts import Part
 from etl.model import AnswerKind
+from etl.pipeline.times import time_of
 from etl.sandbox import stamps
 from etl.sandbox.identity import id_of
 from etl.sandbox.outline import Writer, outline_of
 from etl.sandbox.population import large_population
-from tests.walk.conftest import LIST, Dataset, since, time_of
+from tests.walk.conftest import LIST, Dataset, since
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

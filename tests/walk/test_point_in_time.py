@@ -12,8 +12,9 @@ from etl.extract.filters import JobFilters
 from etl.extract.walk.parts import Part
 from etl.extract.walk.point import query_of
 from etl.extract.wire import Response
+from etl.pipeline.times import time_of
 from etl.sandbox.faults import Faults
-from tests.walk.conftest import at, doc, time_of
+from tests.walk.conftest import at, doc
 
 if TYPE_CHECKING:
     from tests.walk.conftest import Launch

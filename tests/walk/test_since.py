@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from etl.extract.filters import UNFINISHED, JobFilters
+from etl.pipeline.times import time_of
 from etl.sandbox.settings import FULL_KEY
-from tests.walk.conftest import BEGIN, LISTED, READER, Dataset, at, doc, oldest_first, since, time_of
+from tests.walk.conftest import BEGIN, LISTED, READER, Dataset, at, doc, oldest_first, since
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
