@@ -19,7 +19,8 @@ from etl.errors import EtlError
 from etl.load.lock import holder_of
 from etl.load.reader import Snapshot, open_snapshot
 from etl.load.recover import check_known, replaces_sandbox
-from etl.load.storage import Step, Storage
+from etl.load.steps import Step
+from etl.load.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -28,18 +28,17 @@ _FILTERED = {"connector_id": "connector_ids", "job_type": "job_types", "status":
 
 
 class ChosenJobs:
-    """The wanted jobs of the state that is published when this is made, whatever is published later."""
+    """The wanted jobs of the state that is published when this is made, whatever is published later.
+
+    Args:
+        root: folder of the dataset.
+        filters: which jobs are wanted.
+
+    Raises:
+        OutputError: there is no dataset, or it cannot be read.
+    """
 
     def __init__(self, root: Path, filters: JobFilters) -> None:
-        """Open a dataset.
-
-        Args:
-            root: its folder.
-            filters: which jobs are wanted.
-
-        Raises:
-            OutputError: there is no dataset, or it cannot be read.
-        """
         snapshot = published_snapshot(root)
         self._root = root
         self._snapshot = snapshot

@@ -60,18 +60,9 @@ class Exported:
 
 
 class Export:
-    """An export of the state that is published when it is opened."""
+    """An export of the state that is published when this is made; for arguments and errors see `ChosenJobs`."""
 
     def __init__(self, root: Path, filters: JobFilters) -> None:
-        """Open a dataset.
-
-        Args:
-            root: its folder.
-            filters: which jobs are wanted.
-
-        Raises:
-            OutputError: there is no dataset, or it cannot be read.
-        """
         self._jobs = ChosenJobs(root, filters)
 
     def rows(self, tables: Sequence[str]) -> int:

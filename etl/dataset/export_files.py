@@ -16,7 +16,8 @@ from etl.load import csv_form, parquet
 from etl.load.csv_form import TIME_FORMAT, write_csv
 from etl.load.layout import TMP
 from etl.load.parquet import ParquetFile, WrittenTable
-from etl.load.storage import NewFile, Step, Storage
+from etl.load.steps import Step
+from etl.load.storage import NewFile, Storage
 from etl.schema.arrow import arrow_schema
 
 if TYPE_CHECKING:
@@ -85,16 +86,15 @@ class _HandOver(Storage):
 
 
 class Folder:
-    """A folder for the files of an export. It is made where it is missing; a file in it is complete, or not there."""
+    """A folder for the files of an export. It is made where it is missing; a file in it is complete, or not there.
+
+    Args:
+        path: of the folder.
+        dataset: the folder of the dataset, which it must not be in.
+        overwrite: whether files may take the place of others.
+    """
 
     def __init__(self, path: Path, *, dataset: Path, overwrite: bool) -> None:
-        """Name a folder.
-
-        Args:
-            path: of the folder.
-            dataset: the folder of the dataset, which it must not be in.
-            overwrite: whether files may take the place of others.
-        """
         self._path = path.absolute()
         self._dataset = dataset
         self._overwrite = overwrite

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final, Self
 
 from etl.errors import EtlError, UnreachableError
 from etl.extract.answers import Verdict, judge, judge_error
-from etl.extract.pressure import Pressure, Sign
+from etl.extract.pressure import Pressure, Sign, Turn
 from etl.extract.reasons import MAX_REASON, one_line
 from etl.extract.refusals import asker
 from etl.extract.retry import RetryPolicy, Surroundings, Tried, persist, policy_of, retry_after_seconds
 from etl.model import Answer, AnswerKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from threading import Event
     from types import TracebackType
 
@@ -177,7 +177,7 @@ class Fetcher:
         return True
 
     def _ask(self, job_id: str, stop: Event) -> Answer:
-        turn = _Turn(self.pressure, lambda: self._halted(stop) is not None)
+        turn = Turn(self.pressure, lambda: self._halted(stop) is not None)
         statuses: list[int] = []
 
         def once(expires_at: float) -> Verdict:
@@ -198,7 +198,7 @@ class Fetcher:
             self._end_with(tried.last.fatal)
         return self._answer(job_id, tried, statuses[-1] if statuses else None)
 
-    def _attempt(self, job_id: str, turn: _Turn, expires_at: float) -> Verdict:
+    def _attempt(self, job_id: str, turn: Turn, expires_at: float) -> Verdict:
         began = self._world.clock()
         try:
             response = self._client.get_job(job_id, expires_at=expires_at)
@@ -264,41 +264,6 @@ class _Wanted:
 
     job_id: str
     taking: _Taking
-
-
-class _Turn:
-    """The place of one id among the requests under way: taken before each request, given back after it.
-
-    Used as a context, so that a defect in the midst of a request leaves no place taken.
-
-    Attributes:
-        until: when the time of the id is over; None before its first request.
-    """
-
-    def __init__(self, pressure: Pressure, halted: Callable[[], bool]) -> None:
-        self.until: float | None = None
-        self._pressure = pressure
-        self._halted = halted
-        self._round: int | None = None
-
-    def begin(self) -> bool:
-        """Wait for a place; false where the fetching is halted, or the time of the id is over."""
-        self._round = self._pressure.enter(self._halted, until=self.until)
-        return self._round is not None
-
-    def end(self, sign: Sign, *, took_s: float = 0.0, pause_s: float = 0.0) -> None:
-        """Give the place back, where there is one."""
-        if self._round is not None:
-            self._pressure.leave(self._round, sign, took_s=took_s, pause_s=pause_s)
-            self._round = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.end(Sign.NONE)
 
 
 def _sign_of(verdict: Verdict) -> Sign:

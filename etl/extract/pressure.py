@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from etl.observe.logs import LOGGER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
 SLOW_TIMES: Final = 4.0
 """An answer is slow when it takes longer than this times the best of late."""
@@ -199,6 +200,41 @@ class Pressure:
             return None
         self._owes_news = False
         return f"the cluster is at ease again: {self._most} requests at once"
+
+
+class Turn:
+    """The place of one id among the requests under way: taken before each request, given back after it.
+
+    Used as a context, so that a defect in the midst of a request leaves no place taken.
+
+    Attributes:
+        until: when the time of the id is over; None before its first request.
+    """
+
+    def __init__(self, pressure: Pressure, halted: Callable[[], bool]) -> None:
+        self.until: float | None = None
+        self._pressure = pressure
+        self._halted = halted
+        self._round: int | None = None
+
+    def begin(self) -> bool:
+        """Wait for a place; false where the fetching is halted, or the time of the id is over."""
+        self._round = self._pressure.enter(self._halted, until=self.until)
+        return self._round is not None
+
+    def end(self, sign: Sign, *, took_s: float = 0.0, pause_s: float = 0.0) -> None:
+        """Give the place back, where there is one."""
+        if self._round is not None:
+            self._pressure.leave(self._round, sign, took_s=took_s, pause_s=pause_s)
+            self._round = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end(Sign.NONE)
 
 
 class _Queue:

@@ -5,47 +5,23 @@ Tests count, record and interrupt the steps. What the operating system refuses i
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from etl.errors import OutputError
 from etl.load.layout import Layout, unfinished
+from etl.load.steps import Step, means_no_links, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
 _BUFFER_BYTES = 1 << 20
-
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK, errno.EACCES}
-"""What file systems answer that have no links, or no more of them."""
-
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
-
-
-class Step(StrEnum):
-    """A change on disk, in words that complete "cannot ..."."""
-
-    MAKE_FOLDER = "make the folder"
-    CREATE = "create the file"
-    WRITE = "write to the file"
-    OVERWRITE = "write over the file"
-    SYNC_FILE = "flush the file to disk"
-    SYNC_FOLDER = "flush the folder to disk"
-    RENAME = "rename"
-    REPLACE = "replace the file"
-    LINK = "link the file"
-    SYMLINK = "make the symbolic link"
-    REMOVE_FILE = "remove the file"
-    REMOVE_FOLDER = "remove the folder"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,17 +154,7 @@ class Storage:
         """Do nothing: the place where tests record and interrupt."""
 
     def _refusal(self, kind: Step, path: Path, error: OSError) -> str:
-        """Say what was refused, and what to do."""
-        said: str = error.strerror or str(error)
-        if error.errno in _FULL:
-            todo = f"free space there and run again{self.after_full}"
-        elif error.errno in _FORBIDDEN:
-            todo = f"give this account the right to write there, or {self.elsewhere}"
-        elif error.errno == errno.ENOTDIR or (kind is Step.MAKE_FOLDER and error.errno == errno.EEXIST):
-            said, todo = "there is something that is no folder", self.elsewhere
-        else:
-            todo = "check the file system and run again"
-        return f"{path}: cannot {kind}: {said}; {todo}"
+        return refusal(kind, path, error, elsewhere=self.elsewhere, after_full=self.after_full)
 
     def make_folder(self, path: Path, *, private: bool = False) -> None:
         """Make a folder and those above it, each one durable in its parent; an existing one is fine."""
@@ -268,7 +234,7 @@ class Storage:
             with self.step(Step.LINK, source, target):
                 target.hardlink_to(source)
         except OutputError as error:
-            if not _without_links(error.__cause__):
+            if not means_no_links(error.__cause__):
                 raise
             self._copy(source, target, private=private)
 
@@ -285,7 +251,7 @@ class Storage:
             with self.step(Step.SYMLINK, fresh, target):
                 fresh.symlink_to(target.relative_to(link.parent), target_is_directory=True)
         except OutputError as error:
-            if not _without_links(error.__cause__):
+            if not means_no_links(error.__cause__):
                 raise
             return False
         with self.step(Step.REPLACE, fresh, link):
@@ -311,12 +277,3 @@ class Storage:
     def _copy(self, source: Path, target: Path, *, private: bool) -> None:
         with self.create(target, private=private) as file, self.step(Step.WRITE, target), source.open("rb") as original:
             shutil.copyfileobj(original, file, _BUFFER_BYTES)
-
-
-_PRIVILEGE_NOT_HELD = 1314  # what Windows answers to accounts that may not make symbolic links
-
-
-def _without_links(cause: BaseException | None) -> bool:
-    return isinstance(cause, OSError) and (
-        cause.errno in _NO_LINKS or getattr(cause, "winerror", None) == _PRIVILEGE_NOT_HELD
-    )

@@ -70,15 +70,14 @@ class Axes:
 
 
 class Cube:
-    """Adds up jobs by time, connector and type."""
+    """Adds up jobs by time, connector and type.
+
+    Args:
+        axes: what jobs are added up by.
+        jobs: how many there will be; of many, no more is kept than the page could hold.
+    """
 
     def __init__(self, axes: Axes, jobs: int) -> None:
-        """Begin.
-
-        Args:
-            axes: what jobs are added up by.
-            jobs: how many there will be; of many, no more is kept than the page could hold.
-        """
         self._axes = axes
         self._rung = next((rung for most, rung in _ENOUGH_JOBS if jobs <= most), _RUNG_OF_MORE)
         self._finest = _LADDER[self._rung]

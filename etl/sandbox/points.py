@@ -20,14 +20,13 @@ class _Point:
 
 
 class Points:
-    """The points in time that are open."""
+    """The points in time that are open; none in the beginning.
+
+    Args:
+        clock: seconds from any begin.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin with none.
-
-        Args:
-            clock: seconds from any begin.
-        """
         self._clock = clock
         self._points: dict[str, _Point] = {}
         self._opened = 0

@@ -23,21 +23,19 @@ LOOPBACK = "127.0.0.1"
 class Sandbox:
     """A stand-in Elasticsearch on a free loopback port, from `start` (or `with`) to `close`.
 
+    Args:
+        settings: what it is asked to be; None for the demo's.
+        host: a loopback address.
+        port: 0 for a free one.
+
     Attributes:
         url: scheme, host and port.
+
+    Raises:
+        UsageError: the host is no loopback address, or the settings contradict themselves.
     """
 
     def __init__(self, settings: SandboxSettings | None = None, *, host: str = LOOPBACK, port: int = 0) -> None:
-        """Prepare a sandbox.
-
-        Args:
-            settings: what it is asked to be; None for the demo's.
-            host: a loopback address.
-            port: 0 for a free one.
-
-        Raises:
-            UsageError: the host is no loopback address, or the settings contradict themselves.
-        """
         self._host = _loopback(host)
         self.url = ""
         self._settings = settings or SandboxSettings()

@@ -16,7 +16,8 @@ from etl.load.prune import Retention
 from etl.load.reader import Snapshot, open_snapshot
 from etl.load.runs import RunRecord
 from etl.load.staging import stage
-from etl.load.storage import Step, Storage
+from etl.load.steps import Step
+from etl.load.storage import Storage
 from etl.load.writer import Closing, Opening, Writer
 from etl.model import IdRecord, Outcome, Provenance, StagedBatch
 from etl.schema.arrow import arrow_schema, schema_fingerprint

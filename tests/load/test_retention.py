@@ -8,7 +8,7 @@ from etl.load.layout import Layout
 from etl.load.prune import Retention
 from etl.load.reader import chain_of
 from etl.load.runs import read_runs
-from etl.load.storage import Step
+from etl.load.steps import Step
 from tests.load.conftest import HOUR, NOW, Job, Run, contents, expected, published
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from etl.load.layout import Layout
 from etl.load.manifest import RunState
 from etl.load.prune import Retention
 from etl.load.runs import read_runs
-from etl.load.storage import Step
+from etl.load.steps import Step
 from tests.load.conftest import (
     HOUR,
     NOW,
