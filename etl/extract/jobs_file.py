@@ -67,8 +67,6 @@ def read_jobs(stream: IO[bytes]) -> JobsFile:
     lines = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline=None)
     try:
         for number, (line, size) in enumerate(_lines(lines), start=1):
-            if number == 1:
-                _check_text(line, stream)
             is_cut = size > len(line) and _COMMENT.search(line) is None
             text = _content(line)
             if not text and not is_cut:
@@ -90,7 +88,11 @@ def read_jobs(stream: IO[bytes]) -> JobsFile:
 
 def _lines(stream: io.TextIOWrapper) -> Iterator[tuple[str, int]]:
     """Yield each line, as far as it is read, and how many characters it has: some files are one line without end."""
+    is_first = True
     while line := stream.readline(_MOST_CHARACTERS):
+        if is_first:
+            _check_text(line, stream)
+            is_first = False
         piece, size = line, len(line)
         while len(piece) == _MOST_CHARACTERS and not piece.endswith("\n"):
             piece = stream.readline(_MOST_CHARACTERS)
@@ -98,10 +100,10 @@ def _lines(stream: io.TextIOWrapper) -> Iterator[tuple[str, int]]:
         yield line, size
 
 
-def _check_text(line: str, stream: IO[bytes]) -> None:
+def _check_text(line: str, stream: io.TextIOWrapper) -> None:
     """Refuse what is no UTF-8 by its first line: in UTF-16 every other byte of an id is 0."""
     if line.startswith(_UTF16_MARKS) or "\0" in line:
-        name = getattr(stream, "name", None)
+        name = getattr(stream.buffer, "name", None)
         file = name if isinstance(name, str) else "the jobs file"
         msg = f"{file}: is UTF-16, or no text; save it as UTF-8, one sync job id a line"
         raise UsageError(msg)
