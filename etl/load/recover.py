@@ -42,7 +42,6 @@ class Recovered:
         published_batches: that were removed since they stand in the dataset.
         discarded_snapshots: that nobody was led to.
         abandoned_runs: that died before they published.
-        finished_runs: that died after.
         damaged_records: of runs: for each why it cannot be read, with the remedy.
         replaces_sandbox: whether what is published is demo data, and this run is real.
     """
@@ -56,7 +55,6 @@ class Recovered:
     published_batches: int
     discarded_snapshots: tuple[str, ...]
     abandoned_runs: tuple[str, ...]
-    finished_runs: tuple[str, ...]
     damaged_records: tuple[str, ...]
     replaces_sandbox: bool
 
@@ -106,7 +104,6 @@ def recover(storage: Storage, origin: Origin) -> Recovered:
         published_batches=len(done),
         discarded_snapshots=discarded,
         abandoned_runs=tuple(run.run_id for run in abandoned),
-        finished_runs=tuple(run.run_id for run in finished),
         damaged_records=records.damaged,
         replaces_sandbox=replaces,
     )

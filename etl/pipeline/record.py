@@ -159,6 +159,11 @@ def _warnings(course: Course, plan: PublishPlan | None) -> Iterator[str]:
         yield "the demo's data were replaced"
     if recovered.adopted:
         yield f"{len(recovered.adopted)} batches of runs that died were adopted"
+    if recovered.broken_batches:
+        yield (
+            f"{recovered.broken_batches} batches of runs that died could not be read and were dropped; those of their "
+            "ids that were asked for were fetched again"
+        )
     if recovered.refused_jobs:
         yield (
             f"{recovered.refused_jobs} jobs staged by a run that died under other settings were dropped; those "

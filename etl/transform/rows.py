@@ -52,7 +52,6 @@ def _positions(table: Table) -> dict[str, int]:
 
 
 _AT = {table.name: _positions(table) for table in TABLES}
-_VALUE_COLUMNS = {"value", "value_json"}  # two columns of one value, filled together
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

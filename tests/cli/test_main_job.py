@@ -260,6 +260,22 @@ def test_the_demo_with_faults_ends_well(tmp_path: Path) -> None:
     assert (ended.code, ended.summary["outcomes"]["loaded"]) == (0, 40)
 
 
+def test_a_staged_batch_that_cannot_be_read_is_dropped_and_told_of(make: MakeBench) -> None:
+    bench = make({"a": job(id="a")})
+    bench.run()
+    torn = bench.output / "_staging" / "20261124T000000Z-aaaaaa" / "0"
+    torn.mkdir(parents=True)
+    (torn / "_batch.json").write_text("{")
+
+    ended = bench.run()
+
+    assert ended.code == 0
+    assert any(
+        warning.startswith("1 batches of runs that died could not be read") for warning in ended.summary["warnings"]
+    )
+    assert not torn.exists()
+
+
 def test_records_and_staged_batches_are_private_and_the_mode_of_the_tables_can_be_chosen(make: MakeBench) -> None:
     bench = make({"a": job(id="a"), "b": job(id="b", status="in_progress")})
 

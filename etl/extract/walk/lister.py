@@ -37,14 +37,12 @@ class PageRead:
         start: its place in the part.
         times_ms: of its jobs, in milliseconds since 1970, which lists are sorted by; None where there is none.
         is_last: whether the part ends with it.
-        is_cut: whether the part does not end with it, but what the list reaches does.
     """
 
     start: int
     page: Page
     times_ms: tuple[int | None, ...]
     is_last: bool
-    is_cut: bool
 
 
 class Lister:
@@ -127,7 +125,7 @@ class Lister:
             whole = page.count < self.reach
             is_last = whole and (end >= page.count or not page.items)
             is_cut = not whole and (end >= self.reach or not page.items)
-            yield PageRead(start=start, page=page, times_ms=times, is_last=is_last, is_cut=is_cut)
+            yield PageRead(start=start, page=page, times_ms=times, is_last=is_last)
             if is_last or is_cut:
                 return
             start = self._resume(replace(anchor, offset=end), within=len(page.items))
