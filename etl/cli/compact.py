@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from etl.cli import options
-from etl.cli.present import counted
+from etl.cli.present import counted, show_run
 from etl.cli.signals import stopping
 from etl.errors import ExitCode
-from etl.observe.logs import configure, printable, tell_problem, tell_warning
+from etl.observe.logs import configure
 from etl.pipeline.compact import compact
 from etl.pipeline.stop import Stop
 from etl.settings import RunSettings
@@ -48,14 +47,8 @@ def command(output: str, **given: Any) -> None:  # noqa: ANN401 - as click hands
     stop = Stop()
     with stopping(stop):
         summary = compact(settings, stop=stop)
-    if given["as_json"]:
-        click.echo(json.dumps(summary.as_json(), indent=2))
-    elif not given["quiet"]:
-        click.echo("\n".join(printable(line) for line in _lines(summary)))
-    for warning in () if given["quiet"] else summary.warnings:
-        tell_warning(warning)
+    show_run(summary, as_json=given["as_json"], quiet=given["quiet"], lines_of=_lines)
     if summary.exit_code is not ExitCode.OK:
-        tell_problem(summary.problem or "")
         raise click.exceptions.Exit(summary.exit_code)
 
 

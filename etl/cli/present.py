@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from etl.errors import ExitCode
-from etl.observe.logs import log_end, tell_problem, tell_warning
+from etl.observe.logs import log_end, printable, tell_problem, tell_warning
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from etl.pipeline.rehearsal import Rehearsal, WholeRehearsal
     from etl.pipeline.summary import RunSummary
@@ -26,12 +26,21 @@ def counted(count: int, what: str, plural: str = "") -> str:
     return f"{count:,} {what if count == 1 else plural or what + 's'}"
 
 
-def show_run(summary: RunSummary, *, as_json: bool, quiet: bool) -> None:
-    """Print the summary to stdout, and what is wrong to stderr."""
+def show_run(
+    summary: RunSummary, *, as_json: bool, quiet: bool, lines_of: Callable[[RunSummary], list[str]] | None = None
+) -> None:
+    """Print the summary to stdout, and what is wrong to stderr.
+
+    Args:
+        summary: of the run.
+        as_json: for machines.
+        quiet: nothing unless something is wrong.
+        lines_of: what people are told; None for what a run that fetches tells.
+    """
     if as_json:
         click.echo(json.dumps(summary.as_json(), indent=2))
     elif not quiet:
-        click.echo("\n".join(_lines(summary)))
+        click.echo("\n".join(map(printable, (lines_of or _lines)(summary))))
     if not quiet:
         for warning in summary.warnings:
             tell_warning(warning)

@@ -98,6 +98,17 @@ def test_it_says_how_many_files_became_how_many(make: MakeBench) -> None:
     assert etl("compact", "--output", str(bench.output), "-q").out == ""
 
 
+def test_its_last_line_for_machines_has_its_figures(make: MakeBench) -> None:
+    bench = many(make)
+    bench.run()
+
+    ended = etl("compact", "--output", str(bench.output), "--log-format", "json")
+
+    last = json.loads(ended.err.splitlines()[-1])
+    assert (last["event"]["action"], last["event"]["outcome"]) == ("run-ended", "success")
+    assert set(last["etl"]["figures"]) == {"files_before", "files_after"}
+
+
 def test_joining_files_is_no_check_of_the_cluster_and_leaves_its_watermark(make: MakeBench) -> None:
     bench = many(make)
     env = {"ELASTICSEARCH_URL": bench.sandbox.url, "ELASTICSEARCH_API_KEY": bench.sandbox.api_key}
