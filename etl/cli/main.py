@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from etl.cli.exits import exit_code_of
 from etl.cli.signals import EndedAtOnceError
 from etl.engine.lean import without_pandas
 from etl.errors import EtlError, ExitCode
@@ -100,19 +101,18 @@ def main() -> None:
             tell_problem(error.format_message())
         else:
             error.show()
-        sys.exit(ExitCode.USAGE)
+        sys.exit(exit_code_of(error))
     except (KeyboardInterrupt, click.Abort) as error:
         cause = error.__cause__ or error  # click tells an interrupt in a word of its own
-        ended = cause if isinstance(cause, EndedAtOnceError) else None
-        tell_problem("interrupted" if ended is None else str(ended))
-        sys.exit(ExitCode.INTERRUPTED if ended is None else ended.exit_code)
+        tell_problem(str(cause) if isinstance(cause, EndedAtOnceError) else "interrupted")
+        sys.exit(exit_code_of(error))
     except EtlError as error:
         tell_problem(str(error))
         LOGGER.debug("where it came from", exc_info=error)
-        sys.exit(error.exit_code)
+        sys.exit(exit_code_of(error))
     except Exception as error:  # noqa: BLE001 - the last place where a bug is told without its secrets
         _tell_bug(error)
-        sys.exit(ExitCode.BUG)
+        sys.exit(exit_code_of(error))
 
 
 def _tell_bug(error: Exception) -> None:

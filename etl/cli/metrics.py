@@ -9,12 +9,10 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import click
-
+from etl.cli.exits import exit_code_of
 from etl.cli.options import option
-from etl.cli.signals import EndedAtOnceError
 from etl.cli.values import Place, whole
-from etl.errors import EtlError, ExitCode, UsageError
+from etl.errors import UsageError
 from etl.observe.logs import tell_problem
 from etl.settings.extras import check_libraries
 
@@ -61,7 +59,7 @@ class Meter:
         figures = measured(
             self._output,
             self._summary,
-            exit_code=_exit_code(error) if self._summary is None else self._summary.exit_code,
+            exit_code=exit_code_of(error) if self._summary is None else self._summary.exit_code,
             ended_at=datetime.now(UTC),
             duration_s=time.monotonic() - self._began,
         )
@@ -102,17 +100,3 @@ def _check(path: Path) -> None:
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
         msg = f"--metrics-file {path}: {path.parent} is no folder that this account can write to: make it so"
         raise UsageError(msg)
-
-
-def _exit_code(error: BaseException | None) -> int:
-    """Return what `main` ends with after an error."""
-    match error:
-        case None:
-            return ExitCode.OK
-        case click.exceptions.Exit() | EtlError() | EndedAtOnceError():
-            return error.exit_code
-        case click.ClickException():
-            return ExitCode.USAGE
-        case KeyboardInterrupt() | click.Abort():
-            return ExitCode.INTERRUPTED
-    return ExitCode.BUG
