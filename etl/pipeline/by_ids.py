@@ -19,7 +19,7 @@ from etl.pipeline.times import time_of
 from etl.settings import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from etl.extract.client import Client
     from etl.extract.jobs_file import JobsFile
@@ -52,7 +52,9 @@ def fetch_ids(course: Course, work: BatchWork, jobs: JobsFile, client: Client, *
     )
     LOGGER.info("run %s: %d ids from %s", course.run_id, course.requested, course.provenance.source)
     with progress(len(jobs.requested), "jobs", quiet=quiet) as shown:
-        wanted = IdList(_unsettled(course, jobs, shown.advance))
+        wanted: Sequence[RequestedId] = IdList(_unsettled(course, jobs, shown.advance))
+        if len(wanted) == len(jobs.requested):
+            wanted = jobs.requested  # the same ids, which are there once then
         way = chosen(course.settings.strategy, len(wanted), client, course.stop.event)
         LOGGER.info("%s", way.why)
         course.shown_settings["fetched_by"] = way.strategy
@@ -70,7 +72,9 @@ def fetch_ids(course: Course, work: BatchWork, jobs: JobsFile, client: Client, *
         do_all(course, work.by(way.strategy), tasks, jobs=worth, shown=shown)
 
 
-def _by_page(course: Course, asking: Asking, wanted: IdList, advance: Callable[[int], None]) -> Iterator[BatchTask]:
+def _by_page(
+    course: Course, asking: Asking, wanted: Sequence[RequestedId], advance: Callable[[int], None]
+) -> Iterator[BatchTask]:
     """Yield batches of what the list of all jobs shows of the wanted ids, then of the ids that it does not show."""
     left = Left(wanted)
     walk = Walk(asking, WalkSettings(), time_of=time_of, skips=left.lacks)

@@ -25,7 +25,7 @@ class Left:
         wanted: all ids, each once.
     """
 
-    def __init__(self, wanted: IdList) -> None:
+    def __init__(self, wanted: Sequence[RequestedId]) -> None:
         self._wanted = wanted
         high, low = np.empty(len(wanted), np.uint64), np.empty(len(wanted), np.uint64)
         for begin in range(0, len(wanted), _BLOCK):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_IN_MEMORY_BYTES = 4 * 1024 * 1024
+_IN_MEMORY_BYTES = 1024 * 1024
 
 T = TypeVar("T")
 

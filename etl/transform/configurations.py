@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from etl.jsontext import JsonValue
     from etl.transform.rows import Row
 
-_LIMIT = 8 * 2**20
+_LIMIT = 6 * 2**20
 _SIZE = 1  # times its bytes that what it became takes, about
 _DIGEST = 16  # bytes: among a billion configurations two meet with a chance of one to 10^20
 _FIELDS_LIMIT = 4 * 2**20

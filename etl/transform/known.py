@@ -9,7 +9,7 @@ from etl.scrub import Masker
 from etl.transform.anchors import Anchors
 from etl.transform.memory import Memory
 
-_LIMIT: Final = 12 * 2**20
+_LIMIT: Final = 8 * 2**20
 _SIZE: Final = 10_240  # bytes that one takes
 _SECRET_SIZE: Final = 1_280  # and for each secret, about: the beginnings of its spellings
 _KNOWS_NONE: Final = Masker()
