@@ -15,7 +15,6 @@ import time
 from collections import deque
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from importlib import metadata
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +23,7 @@ from etl.engine.told import Broken, Finished, Forsaken, Seen, Tally, Versions
 from etl.errors import EtlError
 from etl.observe.logs import LOGGER
 from etl.scrub import Masker
+from etl.settings.installed import version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,9 +42,9 @@ def versions() -> Versions:
     """Return what has to be the same wherever batches run."""
     return Versions(
         python=".".join(platform.python_version_tuple()[:2]),
-        etl=_version("sync-jobs-etl"),
-        pyarrow=_version("pyarrow"),
-        distributed=_version("distributed"),
+        etl=version(),
+        pyarrow=version("pyarrow"),
+        distributed=version("distributed"),
     )
 
 
@@ -260,10 +260,3 @@ def _take_logs() -> None:
 def _is_news(record: logging.LogRecord) -> bool:
     """Leave out that somebody has looked, which the worker would log each second."""
     return record.args != (look.__name__,)
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:  # run from a folder of sources
-        return "unknown"

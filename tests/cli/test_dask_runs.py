@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import importlib.util
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 from clusters import Cluster, cluster
 from commands import Ended, etl
 from relays import relay
@@ -28,7 +31,6 @@ from etl.schema.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 JOBS = 60
 PATIENCE_S = 120.0  # only a test that fails waits as long
@@ -105,6 +107,21 @@ def test_no_credential_travels_and_none_is_logged(sandbox: Sandbox, dask: Cluste
     assert "look" not in dask.logs()
 
 
+def test_too_many_failures_end_a_run_on_a_cluster_with_every_id_accounted_for(
+    sandbox: Sandbox, dask: Cluster, tmp_path: Path
+) -> None:
+    hopeless = Faults(always_fail=frozenset(id_of(number) for number in range(0, JOBS, 2)))
+    with Sandbox(SandboxSettings(jobs=JOBS, faults=hopeless)) as faulty:
+        assert faulty.api_key == sandbox.api_key  # which the workers have
+        arguments = ["--strategy", "get", "--max-attempts", "1", "--max-failures", "3", "--batch-size", "5"]
+        ended = run(faulty, tmp_path / "output", ids_file(tmp_path), *arguments, *on(dask))
+
+    assert ended.code == 4, ended.err
+    assert sum(ended.summary["outcomes"].values()) == ended.summary["requested"] == JOBS
+    assert ended.summary["outcomes"]["failed"] > 3
+
+
+@pytest.mark.slow
 def test_a_worker_without_credentials_is_named_with_the_remedy(sandbox: Sandbox, tmp_path: Path) -> None:
     with cluster(tmp_path, workers=1) as bare:
         ended = run(sandbox, tmp_path / "output", ids_file(tmp_path), *on(bare))
@@ -279,3 +296,52 @@ def batches(output: Path, number: int) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "engineer.md").read_text("utf-8")
+BLOCKS = [
+    block for block in re.findall(r"^```console\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL) if "dask worker" in block
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", BLOCKS, ids=["tcp", "tls"])
+def test_the_commands_of_the_guide_run_as_they_stand_but_for_their_places(tmp_path: Path, block: str) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "own.pem"))
+    certificate.private_key_pem.write_to_path(str(tmp_path / "own.key"))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    places = {
+        "dask.example.org": "127.0.0.1",
+        "8786": str(port),
+        "/srv/sync-jobs": "output",
+        "/etc/dask": str(tmp_path),
+    }
+    for place, here in places.items():
+        block = block.replace(place, here)
+    scheduler, worker, run_it = block.splitlines()[-3:]
+    script = "\n".join(
+        [
+            "trap 'kill $(jobs -p)' EXIT",
+            *block.splitlines()[:-3],
+            f"{scheduler} --host 127.0.0.1 &",
+            f"{worker} --host 127.0.0.1 --no-nanny &",
+            run_it,
+        ]
+    )
+    with Sandbox(SandboxSettings(jobs=JOBS)) as sandbox:
+        env = {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "ELASTICSEARCH_URL": sandbox.url,
+            "ELASTICSEARCH_API_KEY": sandbox.api_key,
+            "HOME": str(tmp_path),
+        }
+        command = ["bash", "-euo", "pipefail", "-c", script]
+        ended = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stderr
+    assert package.open_dataset(tmp_path / "output").read("sync_jobs", as_="arrow").num_rows == JOBS
+    assert sandbox.api_key not in ended.stderr + ended.stdout
