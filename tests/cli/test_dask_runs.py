@@ -325,7 +325,7 @@ def test_the_commands_of_the_guide_run_as_they_stand_but_for_their_places(tmp_pa
     scheduler, worker, run_it = block.splitlines()[-3:]
     script = "\n".join(
         [
-            "trap 'kill $(jobs -p)' EXIT",
+            "trap 'kill -9 $(jobs -p)' EXIT",  # a worker that is asked to end waits for a scheduler that has ended
             *block.splitlines()[:-3],
             f"{scheduler} --host 127.0.0.1 &",
             f"{worker} --host 127.0.0.1 --no-nanny &",
@@ -340,7 +340,7 @@ def test_the_commands_of_the_guide_run_as_they_stand_but_for_their_places(tmp_pa
             "HOME": str(tmp_path),
         }
         command = ["bash", "-euo", "pipefail", "-c", script]
-        ended = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+        ended = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=300)
 
     assert ended.returncode == 0, ended.stderr
     assert package.open_dataset(tmp_path / "output").read("sync_jobs", as_="arrow").num_rows == JOBS
