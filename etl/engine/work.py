@@ -75,8 +75,8 @@ def overlapped(steps: Steps[Task, Result], tasks: Iterable[Task]) -> Iterator[Re
         for task in tasks:
             try:
                 fetched = steps.fetch(task)
-            except BaseException:
-                while pending:  # what is staged by now counts, whatever ends the run
+            except Exception:
+                while pending:  # what is fetched by now counts; only a second signal waits for nothing
                     yield pending.popleft().result()
                 raise
             while pending and (len(pending) >= _AHEAD or pending[0].done()):

@@ -8,7 +8,7 @@ the document itself.
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
@@ -19,14 +19,11 @@ from etl.transform.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from types import TracebackType
 
     from etl.model import Document
     from etl.transform.fast import Became
 
 _CODEC = "zstd"
-
-
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _WRITE = msgspec.json.Encoder().encode
 _NULL = msgspec.Raw(b"null")
@@ -86,79 +83,20 @@ def _own_id(value: JsonValue) -> str | None:
     return found if isinstance(found, str) and found and not is_unpaired(found) else None
 
 
-class _Writable(Protocol):
-    """A file that is written from its beginning to its end, as `etl.load.storage.NewFile` is."""
-
-    closed: bool
-
-    def write(self, content: bytes, /) -> int: ...
-
-    def flush(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class RawArchive:
-    """Writes lines to a file as one zstd frame, keeping no more than a block of them in memory.
-
-    Closing it ends the frame and closes the file. Where an exception leaves the `with` block nothing is promised: the
-    file is then abandoned by whoever opened it. Frames written one behind the other are one archive.
-
-    Attributes:
-        lines: written so far.
-    """
-
-    def __init__(self, file: _Writable) -> None:
-        self._stream = pa.CompressedOutputStream(pa.PythonFile(file, mode="w"), _CODEC)
-        self.lines = 0
-
-    def write(self, line: bytes) -> None:
-        """Append a line, given without its end."""
-        self._stream.write(line + b"\n")
-        self.lines += 1
-
-    def close(self) -> None:
-        """End the frame and close the file."""
-        self._stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-
-
-class _Memory:
-    """A file that is kept in memory, also when it is closed."""
-
-    def __init__(self) -> None:
-        self.closed = False
-        self.content = bytearray()
-
-    def write(self, content: bytes, /) -> int:
-        self.content += content
-        return len(content)
-
-    def flush(self) -> None:
-        """Do nothing: all is here."""
-
-    def close(self) -> None:
-        self.closed = True
-
-
 def raw_frame(documents: Sequence[Document], exposed: frozenset[str]) -> bytes:
-    """Return documents as a piece of an archive, redacted and compressed; of no document nothing.
+    """Return documents as a piece of an archive: one zstd frame of redacted lines; of no document nothing.
+
+    Frames written one behind the other are one archive.
 
     Raises:
         NotJsonError: one is no JSON.
     """
     if not documents:
         return b""
-    memory = _Memory()
-    with RawArchive(memory) as archive:
+    frame = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(frame, _CODEC) as stream:
         for line in _lines(documents, exposed):
-            archive.write(line)
-    return bytes(memory.content)
+            stream.write(line)
+            stream.write(b"\n")
+    content: bytes = frame.getvalue().to_pybytes()
+    return content

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 JOBS = 2000
+EVERY = 10  # is got by id too: each call of the client costs some 5 ms of telling that this API is beta
 MISSING = object()
 
 
 @pytest.fixture(name="both", scope="module")
 def _both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, Any], dict[str, Any], Path]]:
-    """The documents as the client lists and gets them, and the output of a run over the same ids."""
+    """The documents as the client lists them, some as it gets them, and the output of a run over the same ids."""
     with Sandbox(SandboxSettings(jobs=JOBS)) as sandbox:
         bench = Bench(folder=tmp_path_factory.mktemp("official"), documents={}, sandbox=sandbox)
         assert bench.run("-q", ids=[id_of(number) for number in range(JOBS)]).code == 0
@@ -38,7 +39,8 @@ def _both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, 
                 page = client.connector.sync_job_list(from_=start, size=500)
                 listed.update({document["id"]: document for document in page["results"]})
             got = {
-                job_id: dict(client.connector.sync_job_get(connector_sync_job_id=job_id)) for job_id in sorted(listed)
+                job_id: dict(client.connector.sync_job_get(connector_sync_job_id=job_id))
+                for job_id in sorted(listed)[::EVERY]
             }
         yield listed, got, bench.output
 
@@ -95,7 +97,8 @@ def test_list_and_get_give_the_same_documents(both: tuple[dict[str, Any], dict[s
     listed, got, _ = both
 
     assert len(listed) == JOBS
-    assert listed == got
+    assert len(got) == JOBS // EVERY
+    assert got == {job_id: listed[job_id] for job_id in got}
 
 
 def test_every_plain_field_of_jobs_and_connectors_is_in_its_column(

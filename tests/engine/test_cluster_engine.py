@@ -114,7 +114,8 @@ def test_a_worker_that_hangs_does_not_keep_a_stop_waiting(
     try:
         results = list(on(dask, stop=stop, watch=watched, concurrency=3).run(Squares(folder=tmp_path), jobs()))
     finally:
-        os.kill(hung.pid, signal.SIGCONT)
+        hung.kill()  # or it would stay with its task until it takes itself for forsaken
+        hung.wait()
 
     assert sorted(number for number, _, _ in results) == list(range(6))
     assert watched.answers == 6
