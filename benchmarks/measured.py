@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import statistics
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _LOOK_EVERY_S = 0.05
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,8 +29,9 @@ class Cost:
     Attributes:
         seconds: from its start to its end.
         cpu_s: seconds of processor time, of all programs together.
-        peak_bytes: of memory, at the worst moment seen: what each program has for itself, and once what the one with
-            the most has mapped from files, for they map the same libraries.
+        peak_bytes: of memory, at the worst moment seen: what each program has for itself, its part of what programs
+            share since one was forked from the other, and once what the one with the most has mapped from files, for
+            they map the same libraries.
         out: what it printed.
     """
 
@@ -44,6 +47,7 @@ def cost_of(command: Sequence[str], *, folder: Path, env: Mapping[str, str]) -> 
     Raises:
         RuntimeError: it ended with an error.
     """
+    _adopt_orphans()
     over = threading.Event()
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         started = time.perf_counter()
@@ -54,6 +58,7 @@ def cost_of(command: Sequence[str], *, folder: Path, env: Mapping[str, str]) -> 
             seconds = time.perf_counter() - started
             over.set()
             watch.join()
+            cpu_s = sum(_waited_for(pid) for pid in watch.seen if pid != program.pid)
             program.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
@@ -61,8 +66,23 @@ def cost_of(command: Sequence[str], *, folder: Path, env: Mapping[str, str]) -> 
             msg = f"{' '.join(command)}: ended with {program.returncode}\n{out.read()}\n{err.read()}"
             raise RuntimeError(msg)
         # That of a program includes what the programs had that it started and waited for.
-        cpu_s = usage.ru_utime + usage.ru_stime
+        cpu_s += usage.ru_utime + usage.ru_stime
         return Cost(seconds=seconds, cpu_s=cpu_s, peak_bytes=watch.peak, out=out.read())
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of programs whose own parent ends before them, so that their processor time is seen."""
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def _waited_for(pid: int) -> float:
+    """Return the processor time of a program that ended after its parent; 0 for all others."""
+    try:
+        _, _, usage = os.wait4(pid, 0)
+    except ChildProcessError:
+        return 0.0
+    return usage.ru_utime + usage.ru_stime
 
 
 class _Watch(threading.Thread):
@@ -71,12 +91,15 @@ class _Watch(threading.Thread):
     def __init__(self, pid: int, over: threading.Event) -> None:
         super().__init__()
         self.peak = 0
+        self.seen: set[int] = set()
         self._pid = pid
         self._over = over
 
     def run(self) -> None:
         while not self._over.wait(_LOOK_EVERY_S):
-            parts = [_memory_of(pid) for pid in _tree(self._pid)]
+            pids = _tree(self._pid)
+            self.seen.update(pids)
+            parts = [_memory_of(pid) for pid in pids]
             own = sum(part[0] for part in parts)
             self.peak = max(self.peak, own + max((part[1] for part in parts), default=0))
 
@@ -104,11 +127,14 @@ def _text(path: Path) -> str:
 
 
 def _memory_of(pid: int) -> tuple[int, int]:
-    """Return bytes that a program has for itself, and those that it has mapped from files."""
-    pairs = (line.split(":") for line in _text(Path(f"/proc/{pid}/status")).splitlines())
-    kilobytes = {pair[0]: int(pair[1].split()[0]) for pair in pairs if pair[0].startswith("Rss")}
-    own = kilobytes.get("RssAnon", 0) + kilobytes.get("RssShmem", 0)
-    return own * 1024, kilobytes.get("RssFile", 0) * 1024
+    """Return bytes that a program has for itself, with its part of what it shares, and those mapped from files."""
+    own = _kilobytes(f"/proc/{pid}/smaps_rollup", "Pss_Anon", "Pss_Shmem")
+    return own * 1024, _kilobytes(f"/proc/{pid}/status", "RssFile") * 1024
+
+
+def _kilobytes(path: str, *names: str) -> int:
+    pairs = (line.split(":") for line in _text(Path(path)).splitlines()[1:])
+    return sum(int(pair[1].split()[0]) for pair in pairs if pair[0] in names)
 
 
 def median_ratio(these: Iterable[float], those: Iterable[float]) -> float:

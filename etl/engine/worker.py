@@ -5,6 +5,7 @@ It holds no lock and renames nothing: what it leaves half-done is swept by whoev
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -36,6 +37,8 @@ def serve(pipe: Connection[Any, Any], work: Work[Any, Any], levels: dict[str, in
         work: what is done with each task.
         levels: of loggers, by name, as the run has them.
     """
+    gc.freeze()  # what was loaded stays, and is not looked at again
+    gc.enable()
     without_pandas()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they reach all programs of a terminal or a service; the run tells us

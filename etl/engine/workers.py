@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Final
 
 from etl.engine.messages import Do, Done, Failed, Halt, Logged, NoMore, Progress
+from etl.engine.start import CONTEXT, started
 from etl.engine.worker import serve
 from etl.errors import EtlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from multiprocessing.connection import Connection
-    from multiprocessing.context import SpawnProcess
+    from multiprocessing.process import BaseProcess
     from threading import Event
 
     from etl.engine.work import Result, Task, Work
@@ -28,7 +28,6 @@ _LIVES: Final = 3
 
 _END_WITHIN_S: Final = 10.0
 _LOGGERS: Final = ("", "etl")
-_SPAWN: Final = multiprocessing.get_context("spawn")
 
 
 def in_workers(
@@ -87,7 +86,7 @@ class _Worker:
         has_all: whether it knows that no more come.
     """
 
-    program: SpawnProcess
+    program: BaseProcess
     pipe: Connection[Any, Any]
     given: deque[_Given] = field(default_factory=deque)
     finished: int = 0
@@ -135,10 +134,9 @@ class _Crew:
             worker.program.close()
 
     def _start(self) -> _Worker:
-        ours, theirs = _SPAWN.Pipe()
+        ours, theirs = CONTEXT.Pipe()
         levels = {name: logging.getLogger(name).level for name in _LOGGERS}
-        program = _SPAWN.Process(target=serve, args=(theirs, self._work, levels), daemon=True)
-        program.start()
+        program = started(serve, (theirs, self._work, levels), type(self._work).__module__)
         theirs.close()  # or its end would not be seen here
         worker = _Worker(program=program, pipe=ours)
         if self._is_halted:

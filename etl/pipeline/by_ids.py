@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import count, islice
 from typing import TYPE_CHECKING, Final
 
+from etl.engine.local import workers_for
+from etl.engine.start import prepare
 from etl.extract.id_list import IdList
 from etl.extract.walk.asking import Asking
 from etl.extract.walk.course import WalkSettings
@@ -12,11 +14,12 @@ from etl.extract.walk.walk import Walk
 from etl.model import AnswerKind, IdRecord, Outcome, RequestedId
 from etl.observe.logs import LOGGER
 from etl.observe.progress import progress
+from etl.pipeline.batch import BatchWork
 from etl.pipeline.feed import answer_tasks, do_all, id_tasks
 from etl.pipeline.left import Left
 from etl.pipeline.strategies import chosen
 from etl.pipeline.times import time_of
-from etl.settings import Strategy
+from etl.settings import Engine, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,8 +27,9 @@ if TYPE_CHECKING:
     from etl.extract.client import Client
     from etl.extract.jobs_file import JobsFile
     from etl.model import Answer
-    from etl.pipeline.batch import BatchTask, BatchWork
+    from etl.pipeline.batch import BatchTask
     from etl.pipeline.course import Course
+    from etl.settings import Connection, RunSettings
 
 _LOOKUP: Final = 10_000  # ids looked up in the index at once
 MANY_A_REQUEST: Final = 2
@@ -70,6 +74,13 @@ def fetch_ids(course: Course, work: BatchWork, jobs: JobsFile, client: Client, *
             tasks = id_tasks(wanted, course.settings.batch_size, count())
         worth = len(wanted) if way.strategy is Strategy.GET else len(wanted) // MANY_A_REQUEST
         do_all(course, work.by(way.strategy), tasks, jobs=worth, shown=shown)
+
+
+def foresee_workers(jobs: int, connection: Connection, settings: RunSettings) -> None:
+    """Let the libraries of workers be loaded where a run will start some, unless most ids turn out to be settled."""
+    local = settings.engine is Engine.LOCAL
+    if local and (settings.workers or workers_for(jobs // MANY_A_REQUEST, concurrency=connection.concurrency)) > 1:
+        prepare(BatchWork.__module__)
 
 
 def _by_page(

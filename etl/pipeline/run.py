@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from etl.pipeline.by_ids import fetch_ids
+from etl.pipeline.by_ids import fetch_ids, foresee_workers
 from etl.pipeline.opening import opened_on_cluster
 from etl.pipeline.stop import Stop
 
@@ -47,6 +47,7 @@ def run(
         InterruptedRunError: SIGINT came before the run had begun; TerminatedRunError: SIGTERM did.
     """
     stop = stop or Stop()
+    foresee_workers(len(jobs.requested), connection, settings)
     asked = {**(inputs or {}), "repeats": jobs.repeats}
     with opened_on_cluster(connection, settings, stop=stop, inputs=asked) as begun:
         with stop.after(settings.deadline_s):

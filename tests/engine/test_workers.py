@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 from works import Job, Squares, Watched
 
 from etl.engine.local import LocalEngine
+from etl.engine.start import prepare
 from etl.errors import EtlError
 
 PATIENCE_S = 60.0  # only a test that fails waits as long
@@ -46,6 +48,19 @@ def test_workers_end_with_a_run_that_is_killed(tmp_path: Path) -> None:
     assert workers
     numbers = [int(mark.name.partition("-")[2]) for mark in workers]
     assert wait_for(lambda: not any(map(is_alive, numbers)))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="programs are not forked there")
+def test_workers_go_on_where_the_program_that_they_are_forked_from_has_died(tmp_path: Path) -> None:
+    from multiprocessing import forkserver  # noqa: PLC0415 - not there on Windows
+
+    prepare(Squares.__module__)
+    os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)  # type: ignore[attr-defined]  # asked nowhere else
+    jobs = [Job(number=number, deed="die once" if number == 2 else "") for number in range(6)]
+
+    results = list(LocalEngine(Event(), Watched(), workers=2).run(Squares(folder=tmp_path), jobs))
+
+    assert sorted(results) == [(number, number**2, False) for number in range(6)]
 
 
 def wait_for(condition: object) -> bool:

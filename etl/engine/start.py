@@ -1,0 +1,62 @@
+"""How worker programs start: forked from one program, which has loaded their libraries while the run did other things.
+
+That program is started afresh, so that nothing of the run is inherited: no lock, no connection, no thread. Where a
+system cannot fork, each worker is started afresh itself.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.process import BaseProcess
+
+_FORKS: Final = "forkserver" in multiprocessing.get_all_start_methods()
+CONTEXT: Final[Any] = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
+
+_FIRST: Final = "etl.engine.preload"
+_SERVE: Final = "etl.engine.worker"
+
+
+def prepare(module: str) -> None:
+    """Let the libraries of workers be loaded, beside whatever this program does meanwhile; once is enough.
+
+    Args:
+        module: that the work of the workers is defined in.
+    """
+    if sys.platform == "win32" or not _FORKS:
+        return
+    from multiprocessing import forkserver  # noqa: PLC0415 - short runs do not pay for it
+
+    CONTEXT.set_forkserver_preload([_FIRST, _SERVE, module])
+    # Signals reach all programs of a terminal or a service. The run is told of them, and tells its workers.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def started(target: Callable[..., None], arguments: tuple[Any, ...], module: str) -> BaseProcess:
+    """Start a worker.
+
+    Args:
+        target: that it runs.
+        arguments: of that.
+        module: see `prepare`.
+    """
+    try:
+        return _started(target, arguments, module)
+    except (OSError, EOFError):  # the program that forks has died, perhaps for want of memory; there is another one now
+        return _started(target, arguments, module)
+
+
+def _started(target: Callable[..., None], arguments: tuple[Any, ...], module: str) -> BaseProcess:
+    prepare(module)
+    program: BaseProcess = CONTEXT.Process(target=target, args=arguments, daemon=True)
+    program.start()
+    return program
