@@ -14,7 +14,7 @@ from etl.errors import OutputError
 from etl.load.csv_files import csv_file
 from etl.load.csv_form import FORMAT as CSV
 from etl.load.keys import Keys
-from etl.load.layout import MANIFEST, unfinished
+from etl.load.layout import MANIFEST
 from etl.load.manifest import FileEntry, SnapshotManifest, TableEntry, encode
 from etl.load.merge import MAX_SOURCES, bounds_of, limit_sources, windows
 from etl.load.parquet import FORMAT, ParquetFile
@@ -78,7 +78,7 @@ class SnapshotBuilder:
         self._options = options
         self._scratch = storage.layout.scratch(plan.run_id)
         self._final = storage.layout.snapshot(plan.run_id)
-        self._folder = unfinished(self._final)
+        self._folder = storage.being_built(self._final)
         self._files: dict[str, list[FileEntry]] = {table.name: [] for table in TABLES}
 
     def build(self) -> SnapshotManifest:

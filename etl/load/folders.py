@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from etl.errors import OutputError
-from etl.load.layout import is_run_id
+from etl.load.layout import BATCH_MANIFEST, MANIFEST, is_run_id, is_unfinished
+from etl.load.place import in_store, is_there
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,12 +31,26 @@ def listing(folder: Path) -> list[Path]:
 
 
 def run_ids(folder: Path) -> list[str]:
-    """Return the names in snapshots/ or runs/ that are run ids, the oldest first.
+    """Return the names of what is whole in snapshots/ or runs/, the oldest first.
 
     Raises:
         OutputError: the folder cannot be read.
     """
-    return [path.name for path in listing(folder) if is_run_id(path.name)]
+    address = in_store(folder)
+    names = [path.name for path in listing(folder)] if address is None else sorted(address.folders_with(MANIFEST))
+    return [name for name in names if is_run_id(name)]
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Return what is not whole in snapshots/ or runs/: it was being built, or taken apart, by a run that died.
+
+    Raises:
+        OutputError: the folder cannot be read.
+    """
+    if in_store(folder) is None:
+        return [path for path in listing(folder) if is_unfinished(path.name)]
+    whole = set(run_ids(folder))
+    return [path for path in listing(folder) if is_run_id(path.name) and path.name not in whole]
 
 
 def was_published(layout: Layout, manifest: SnapshotManifest) -> bool:
@@ -45,4 +60,4 @@ def was_published(layout: Layout, manifest: SnapshotManifest) -> bool:
     snapshot whose batches are still staged was never linked.
     """
     staged = [layout.staging / batch_id for batch_id in manifest.batches]
-    return manifest.parent is not None or not any(folder.is_dir() for folder in staged)
+    return manifest.parent is not None or not any(is_there(folder, BATCH_MANIFEST) for folder in staged)

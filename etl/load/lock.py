@@ -12,6 +12,9 @@ import msgspec
 from filelock import FileLock, SoftFileLock, Timeout
 
 from etl.errors import LockedError, OutputError
+from etl.load.objects.lease import Lease, holder_of_lease
+from etl.load.objects.storage import ObjectStorage
+from etl.load.place import in_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +29,19 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     pid: int
     since: datetime
+
+
+def acquire(storage: Storage, *, run_id: str, now: datetime) -> DatasetLock | Lease:
+    """Take hold of a dataset for a run, at once or not at all, by what there is for that: a lock, or a lease.
+
+    Raises:
+        LockedError: another run holds it; the message names it.
+        OutputError: the file cannot be written, or the file system has no locks.
+    """
+    if not isinstance(storage, ObjectStorage):
+        return DatasetLock.acquire(storage, run_id=run_id, now=now)
+    storage.lease = Lease.acquire(storage.lease_path, run_id=run_id, now=now)
+    return storage.lease
 
 
 class DatasetLock:
@@ -82,6 +98,9 @@ def holder_of(path: Path) -> str | None:
     Raises:
         OutputError: the file cannot be opened, or the file system has no locks.
     """
+    address = in_store(path)
+    if address is not None:
+        return holder_of_lease(address)
     if not path.exists():
         return None
     try:

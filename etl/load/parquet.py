@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.errors import OutputError
+from etl.load.place import for_arrow
 from etl.schema.arrow import arrow_schema
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def read_chunks(
         OutputError: the file cannot be read, or holds columns or types that this version does not know.
     """
     try:
-        with pq.ParquetFile(path, pre_buffer=False) as file:
+        with pq.ParquetFile(for_arrow(path), pre_buffer=False) as file:
             wanted = schema_of(name, columns)
             found = file.schema_arrow
             _check(path, found, name)

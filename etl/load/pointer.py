@@ -12,9 +12,13 @@ import msgspec
 
 from etl.errors import OutputError
 from etl.load.layout import Layout, is_run_id
+from etl.load.place import in_store
 
 if TYPE_CHECKING:
     from etl.load.storage import Storage
+
+
+_FORM = '{"snapshot": "snapshots/<newest folder there>"}'
 
 
 class _Pointer(msgspec.Struct, frozen=True):
@@ -30,6 +34,8 @@ def read_pointer(root: Path) -> str | None:
     layout = Layout(root)
     if layout.pointer.exists():
         return _read_file(layout.pointer)
+    if in_store(root) is not None:
+        return None
     if not layout.link.is_symlink():
         if layout.link.exists():
             msg = (
@@ -48,9 +54,18 @@ def read_pointer(root: Path) -> str | None:
 
 def _read_file(path: Path) -> str:
     try:
-        run_id = Path(msgspec.json.decode(path.read_bytes(), type=_Pointer).snapshot).name
-    except (OSError, msgspec.MsgspecError, UnicodeError) as error:
-        msg = f'{path}: cannot be read ({error}); let it hold {{"snapshot": "snapshots/<newest folder there>"}}'
+        content = path.read_bytes()
+    except OSError as error:
+        msg = f"{path}: cannot be read ({error}); let it hold {_FORM}"
+        raise OutputError(msg) from error
+    return _named_by(path, content)
+
+
+def _named_by(path: Path, content: bytes) -> str:
+    try:
+        run_id = Path(msgspec.json.decode(content, type=_Pointer).snapshot).name
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        msg = f"{path}: cannot be read ({error}); let it hold {_FORM}"
         raise OutputError(msg) from error
     if not is_run_id(run_id):
         msg = f"{path}: names {run_id!r}, which is no snapshot; let it name a folder in snapshots/"
@@ -58,17 +73,37 @@ def _read_file(path: Path) -> str:
     return run_id
 
 
-def swap_pointer(storage: Storage, run_id: str) -> None:
-    """Let readers see the snapshot `run_id`, in one rename, durable when this returns.
+def mended_pointer(root: Path, name: str) -> str:
+    """Say how a person leads readers to a snapshot, as the end of a sentence.
+
+    Args:
+        root: of the dataset.
+        name: of the snapshot, below the root.
+    """
+    return f"link it to {name}" if in_store(root) is None else f'let it hold {{"snapshot": "{name}"}}'
+
+
+def swap_pointer(storage: Storage, run_id: str, *, base: str | None) -> None:
+    """Let readers see the snapshot `run_id`, in one rename or one write, durable when this returns.
+
+    Args:
+        storage: of the dataset.
+        run_id: of the snapshot.
+        base: what they see until then, as the run has found it.
 
     Raises:
+        LockedError: somebody has published since, where a lock can be lost.
         OutputError: see there.
     """
     layout = storage.layout
     target = layout.snapshot(run_id)
     content = msgspec.json.encode(_Pointer(f"{layout.snapshots.name}/{run_id}"))
     # An existing _latest.json counts, so it changes first: the link beside it is only then brought up.
-    if layout.pointer.exists():
+    if in_store(layout.root) is not None:
+        storage.exchange(
+            layout.pointer, content, lambda found: base == (None if found is None else _named_by(layout.pointer, found))
+        )
+    elif layout.pointer.exists():
         storage.replace_file(layout.pointer, content)
         storage.point(layout.link, target)
     elif not storage.point(layout.link, target):

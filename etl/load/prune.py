@@ -10,7 +10,6 @@ from etl.load.folders import run_ids
 from etl.load.pointer import read_pointer
 from etl.load.reader import Snapshot, chain_of
 from etl.load.runs import is_whole
-from etl.load.staging import remove_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,12 +58,11 @@ def prune(storage: Storage, retention: Retention, now: datetime) -> Pruned:
     # Oldest first: whatever stops this, the chain from `latest` to the oldest snapshot stays whole.
     doomed = [snapshot.run_id for snapshot in reversed(chain[_kept(chain, retention, now) :])]
     for run_id in doomed:
-        remove_folder(storage, storage.layout.snapshot(run_id))
+        storage.remove_folders([storage.layout.snapshot(run_id)])
     recorded = run_ids(storage.layout.runs)
     old_runs = recorded[: max(0, len(recorded) - retention.runs)]
     old_runs = [run_id for run_id in old_runs if is_whole(storage.layout, run_id)]
-    for run_id in old_runs:
-        remove_folder(storage, storage.layout.run(run_id))
+    storage.remove_folders([storage.layout.run(run_id) for run_id in old_runs])
     return Pruned(snapshots=tuple(doomed), runs=tuple(old_runs))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from etl.errors import LockedError
 from etl.load.build import SnapshotBuilder, SnapshotOptions
 from etl.load.manifest import RunManifest, RunState, SnapshotManifest
+from etl.load.place import shown_pointer
 from etl.load.pointer import read_pointer, swap_pointer
 from etl.load.runs import RunRecord, set_state, write_run
 from etl.load.staging import remove_batches
@@ -36,11 +37,11 @@ def publish(
     latest = read_pointer(storage.layout.root)
     if latest != plan.base.latest:
         msg = (
-            f"{storage.layout.link}: names {latest}, where this run began from {plan.base.latest}: somebody has "
-            "published since; run again, what was fetched is adopted"
+            f"{shown_pointer(storage.layout.root)}: names {latest}, where this run began from {plan.base.latest}: "
+            "somebody has published since; run again, what was fetched is adopted"
         )
         raise LockedError(msg)
-    swap_pointer(storage, plan.run_id)
+    swap_pointer(storage, plan.run_id, base=plan.base.latest)
     run = set_state(storage, run, RunState.PUBLISHED)
     remove_batches(storage, plan.batches)
     return run, snapshot

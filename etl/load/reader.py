@@ -11,6 +11,7 @@ from etl.errors import OutputError
 from etl.load.layout import MANIFEST, Layout
 from etl.load.manifest import FileEntry, SnapshotManifest, read_manifest
 from etl.load.parquet import FORMAT, read_chunks, schema_of
+from etl.load.place import in_store, is_there
 from etl.load.pointer import read_pointer
 
 if TYPE_CHECKING:
@@ -105,6 +106,9 @@ def published_snapshot(root: Path) -> Snapshot:
 def nothing_published(root: Path) -> str:
     """Say that there is no dataset in a folder, and where one is: that above, or one yet to be made."""
     here = root.absolute()
+    address = in_store(root)
+    if address is not None:
+        address.store.check(address.key)
     for folder in here.parents[:_ABOVE]:
         layout = Layout(folder)
         if layout.link.is_symlink() or layout.pointer.exists():
@@ -135,7 +139,7 @@ def chain_of(root: Path, run_id: str | None) -> list[Snapshot]:
     """
     chain: list[Snapshot] = []
     seen: set[str] = set()
-    while run_id is not None and run_id not in seen and (not chain or Layout(root).snapshot(run_id).is_dir()):
+    while run_id is not None and run_id not in seen and (not chain or is_there(Layout(root).snapshot(run_id))):
         seen.add(run_id)
         chain.append(snapshot_of(root, run_id, remedy=_MOVE_AWAY if chain else _RESTORE))
         run_id = chain[-1].manifest.parent

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etl.errors import OutputError, UsageError
-from etl.load.folders import listing, run_ids, was_published
-from etl.load.layout import is_unfinished, unfinished
+from etl.load.folders import leftovers, run_ids, was_published
+from etl.load.layout import unfinished
 from etl.load.manifest import RunState
-from etl.load.pointer import read_pointer, settle_pointer
+from etl.load.place import shown_pointer
+from etl.load.pointer import mended_pointer, read_pointer, settle_pointer
 from etl.load.reader import Snapshot, chain_of, snapshot_of
 from etl.load.runs import read_runs, set_state
-from etl.load.staging import Batch, read_batches, remove_batches, remove_folder
+from etl.load.staging import Batch, read_batches, remove_batches
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -169,7 +170,8 @@ def _check_link(storage: Storage, latest: Snapshot | None) -> None:
         return
     for name in reversed(run_ids(storage.layout.snapshots)):
         if was_published(storage.layout, snapshot_of(storage.layout.root, name).manifest):
-            msg = f"{storage.layout.link}: missing, though snapshots were published; link it to snapshots/{name}"
+            remedy = mended_pointer(storage.layout.root, f"snapshots/{name}")
+            msg = f"{shown_pointer(storage.layout.root)}: missing, though snapshots were published; {remedy}"
             raise OutputError(msg)
 
 
@@ -177,9 +179,8 @@ def _remove_leftovers(storage: Storage) -> None:
     """Remove what was being built or taken apart."""
     layout = storage.layout
     for folder in (layout.snapshots, layout.runs):
-        for path in listing(folder):
-            if is_unfinished(path.name):
-                storage.remove_tree(path)
+        for path in leftovers(folder):
+            storage.remove_tree(path)
     for path in (layout.link, layout.pointer):
         leftover = unfinished(path)
         if leftover.is_symlink() or leftover.exists():
@@ -190,5 +191,5 @@ def _discard_snapshots(storage: Storage, published: set[str]) -> tuple[str, ...]
     """Remove snapshots that `latest` does not lead to: their batches are still staged."""
     discarded = tuple(name for name in run_ids(storage.layout.snapshots) if name not in published)
     for name in discarded:
-        remove_folder(storage, storage.layout.snapshot(name))
+        storage.remove_folders([storage.layout.snapshot(name)])
     return discarded

@@ -14,9 +14,11 @@ import pyarrow.parquet as pq
 
 from etl.errors import OutputError
 from etl.load.index import RECHECK_COLUMNS
-from etl.load.layout import MANIFEST, is_run_id, unfinished
+from etl.load.layout import MANIFEST, is_run_id
 from etl.load.manifest import RunManifest, RunState, encode, read_manifest
+from etl.load.objects.store import StoreError
 from etl.load.parquet import ParquetFile
+from etl.load.place import for_arrow, in_store, is_there
 from etl.model import IdRecord, Outcome
 from etl.observe.logs import LOGGER
 
@@ -98,7 +100,7 @@ def write_run(storage: Storage, run_id: str, record: RunRecord, state: RunState,
         OutputError: the disk is full, or refuses.
     """
     final = storage.layout.run(run_id)
-    folder = unfinished(final)
+    folder = storage.being_built(final)
     storage.make_folder(folder, private=True)
     outcomes, rechecks = _write_outcomes(storage, folder / OUTCOMES, record.outcomes)
     storage.write_file(folder / FAILED, record.failed.encode("utf-8", "surrogateescape"), private=True)
@@ -175,13 +177,18 @@ def read_runs(layout: Layout) -> Records:
         except OutputError as error:
             if isinstance(error.__cause__, PermissionError):
                 raise _private(layout) from error
-            if layout.run(name).is_dir():  # else a run that works now has pruned it
+            if isinstance(error, StoreError):
+                raise  # which tells nothing of the record
+            if is_there(layout.run(name)):  # else a run that works now has pruned it
                 damaged.append(str(error))
     runs.sort(key=lambda run: run.started_at)  # ids of one second are in no order
     return Records(runs=tuple(runs), damaged=tuple(damaged))
 
 
 def _names(layout: Layout) -> list[str]:
+    address = in_store(layout.runs)
+    if address is not None:
+        return sorted(name for name in address.folders_with(MANIFEST) if is_run_id(name))
     try:
         return sorted(path.name for path in layout.runs.iterdir() if is_run_id(path.name))
     except FileNotFoundError:
@@ -212,6 +219,8 @@ def is_whole(layout: Layout, run_id: str) -> bool:
     """Tell whether the manifest of a run can be read."""
     try:
         read_run(layout, run_id)
+    except StoreError:
+        raise  # which tells nothing of the record
     except OutputError:
         return False
     return True
@@ -231,7 +240,7 @@ def rechecks(layout: Layout, source: str) -> Iterator[pa.Table]:
         if manifest.rechecks and manifest.source == source:
             path = layout.run(manifest.run_id) / OUTCOMES
             try:
-                rows = pq.read_table(path, columns=[*RECHECK_COLUMNS], filters=again, partitioning=None)
+                rows = pq.read_table(for_arrow(path), columns=[*RECHECK_COLUMNS], filters=again, partitioning=None)
             except PermissionError as error:
                 raise _private(layout) from error
             except (OSError, pa.ArrowException) as error:

@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.errors import OutputError
-from etl.load.layout import BATCH_MANIFEST, TMP, is_batch_number, is_run_id, removed
+from etl.load.layout import BATCH_MANIFEST, TMP, is_batch_number, is_run_id
 from etl.load.manifest import BatchManifest, Origin, StagedTable, encode, read_manifest
 from etl.load.merge import small_stretches
+from etl.load.objects.store import StoreError
+from etl.load.place import in_store, is_there, sizes_in
 from etl.load.pool import give_back_memory
 from etl.load.stretch import JOBS, Stretch, one_batch
 from etl.load.stretch_files import read_stretches, stretches_path, write_stretches
@@ -81,11 +83,8 @@ class Batch:
 
     def whole(self) -> bool:
         """Tell whether its files are there in the sizes that the manifest names."""
-        return all(
-            path.is_file() and path.stat().st_size == table.bytes
-            for name, table in self.manifest.tables.items()
-            for path in [stretches_path(self.folder, name)]
-        )
+        sizes = sizes_in(self.folder, [stretches_path(self.folder, name) for name in self.manifest.tables])
+        return sizes == [table.bytes for table in self.manifest.tables.values()]
 
 
 def stage(
@@ -189,9 +188,12 @@ def read_batches(storage: Storage) -> tuple[list[Batch], int]:
             continue
         for folder in sorted(run.iterdir()):
             if is_batch_number(folder.name):
+                if not is_there(folder, BATCH_MANIFEST) and in_store(folder) is not None:  # a run died in its commit
+                    storage.remove_tree(folder)
+                    continue
                 batch = _read_batch(folder)
                 if batch is None:
-                    remove_folder(storage, folder)
+                    storage.remove_folders([folder])
                     broken += 1
                 else:
                     batches.append(batch)
@@ -206,8 +208,7 @@ def remove_batches(storage: Storage, batches: Sequence[Batch]) -> None:
     Raises:
         OutputError: the file system refuses.
     """
-    for batch in batches:
-        remove_folder(storage, batch.folder)
+    storage.remove_folders([batch.folder for batch in batches])
     for run in sorted({batch.folder.parent for batch in batches}):
         sweep(storage, run)
 
@@ -223,29 +224,18 @@ def sweep(storage: Storage, run: Path) -> None:
     for path in sorted(run.iterdir()):
         if path.name.endswith(TMP):
             if path.is_dir():
-                remove_folder(storage, path)  # by its name first: whoever still writes into it finds it no more
+                storage.remove_folders([path])  # by its name first: whoever still writes into it finds it no more
             elif path.exists():
                 storage.remove_file(path)
     if not any(run.iterdir()):
         storage.remove_tree(run)
 
 
-def remove_folder(storage: Storage, folder: Path) -> None:
-    """Remove a folder so that it is there whole or not at all.
-
-    Raises:
-        OutputError: the file system refuses.
-    """
-    doomed = removed(folder)
-    if doomed.exists():
-        storage.remove_tree(doomed)
-    storage.rename(folder, doomed)
-    storage.remove_tree(doomed)
-
-
 def _read_batch(folder: Path) -> Batch | None:
     try:
         manifest = read_manifest(folder / BATCH_MANIFEST, BatchManifest, remedy="its ids are fetched again")
+    except StoreError:
+        raise  # which tells nothing of the batch
     except OutputError:
         return None
     batch = Batch(folder=folder, manifest=manifest)

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from etl.errors import OutputError
-from etl.load.layout import Layout, unfinished
+from etl.load.layout import Layout, removed, unfinished
 from etl.load.steps import Step, means_no_links, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
 _BUFFER_BYTES = 1 << 20
@@ -222,6 +222,23 @@ class Storage:
             finally:
                 os.close(descriptor)
 
+    def exchange(self, path: Path, content: bytes, is_expected: Callable[[bytes | None], bool]) -> None:  # noqa: ARG002 - the lock
+        """Put a file in the place of another, which only the run that holds the lock does.
+
+        Args:
+            path: of the file.
+            content: that nobody else writes.
+            is_expected: takes what stands there, None for nothing; asked where a lock can be lost.
+
+        Raises:
+            LockedError: something else stands there.
+        """
+        self.replace_file(path, content)
+
+    def being_built(self, final: Path) -> Path:
+        """Return the name that a snapshot or the record of a run has until it is whole."""
+        return unfinished(final)
+
     def rename(self, source: Path, target: Path) -> None:
         """Give a finished folder its name, which is free, and make that durable."""
         with self.step(Step.RENAME, source, target):
@@ -277,3 +294,12 @@ class Storage:
     def _copy(self, source: Path, target: Path, *, private: bool) -> None:
         with self.create(target, private=private) as file, self.step(Step.WRITE, target), source.open("rb") as original:
             shutil.copyfileobj(original, file, _BUFFER_BYTES)
+    def remove_folders(self, folders: Sequence[Path]) -> None:
+        """Remove folders so that each is there whole or not at all."""
+        for folder in folders:
+            doomed = removed(folder)
+            if doomed.exists():
+                self.remove_tree(doomed)
+            self.rename(folder, doomed)
+            self.remove_tree(doomed)
+

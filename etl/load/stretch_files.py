@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from etl.errors import OutputError
 from etl.load.manifest import JobPlace, Span, StretchEntry
+from etl.load.place import read_span
 from etl.load.stretch import Stretch, no_rows
 from etl.schema.arrow import arrow_schema
 
@@ -134,9 +135,8 @@ def _read(folder: Path, name: str, span: Span | None) -> pa.RecordBatch:
         return no_rows(name)
     path = stretches_path(folder, name)
     try:
-        with path.open("rb", buffering=0) as file:
-            file.seek(span.start)
-            message = pa.decompress(file.read(span.size), decompressed_size=span.unpacked, codec=_CODEC)
+        packed = read_span(path, span.start, span.size)
+        message = pa.decompress(packed, decompressed_size=span.unpacked, codec=_CODEC)
         return pa.ipc.read_record_batch(message, arrow_schema(name))
     except (OSError, pa.ArrowException) as error:
         msg = f"{path}: cannot be read: {error}; check the file system and run again"

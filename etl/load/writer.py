@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from etl.errors import UsageError
 from etl.load.build import Limits, SnapshotOptions
 from etl.load.index import INDEX_COLUMNS, JobIndex, build_index, published_index
-from etl.load.lock import DatasetLock
+from etl.load.lock import DatasetLock, acquire
 from etl.load.manifest import Origin, RunManifest, RunState, SnapshotManifest
 from etl.load.parquet import FORMAT
 from etl.load.plan import Base, PublishPlan, Terms
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from etl.load.rewrite import RewriteRows
+    from etl.load.objects.lease import Lease
     from etl.load.storage import Storage
     from etl.model import Provenance
 
@@ -89,7 +90,7 @@ class Writer:
         adopted: the index of jobs in adopted batches.
     """
 
-    def __init__(self, storage: Storage, opening: Opening, lock: DatasetLock) -> None:
+    def __init__(self, storage: Storage, opening: Opening, lock: DatasetLock | Lease) -> None:
         self._storage = storage
         self._opening = opening
         self._lock = lock
@@ -119,7 +120,7 @@ class Writer:
             raise UsageError(msg)
         give_back_memory()
         storage.make_folder(storage.layout.root)
-        lock = DatasetLock.acquire(storage, run_id=opening.run_id, now=opening.now)
+        lock = acquire(storage, run_id=opening.run_id, now=opening.now)
         try:
             return cls(storage, opening, lock)
         except BaseException:

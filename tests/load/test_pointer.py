@@ -50,7 +50,7 @@ def test_nothing_is_published_in_an_empty_folder(root: Path) -> None:
 
 def test_the_link_is_relative_and_swapped(store: Storage, root: Path) -> None:
     for run_id in (ONE, TWO):
-        swap_pointer(store, run_id)
+        swap_pointer(store, run_id, base=None)
         assert read_pointer(root) == run_id
         assert (root / "latest").readlink() == Path("snapshots") / run_id
     assert not (root / "_latest.json").exists()
@@ -62,7 +62,7 @@ def test_without_links_a_file_stands_for_it(
 ) -> None:
     links["symlink_to"] = number
     for run_id in (ONE, TWO):
-        swap_pointer(store, run_id)
+        swap_pointer(store, run_id, base=None)
         assert read_pointer(root) == run_id
     assert not (root / "latest").is_symlink()
     assert (root / "_latest.json").read_text() == f'{{"snapshot":"snapshots/{TWO}"}}'
@@ -71,18 +71,18 @@ def test_without_links_a_file_stands_for_it(
 def test_exactly_one_of_the_two_is_left_when_links_come_or_go(
     store: Storage, root: Path, links: dict[str, int | None]
 ) -> None:
-    swap_pointer(store, ONE)
+    swap_pointer(store, ONE, base=None)
     links["symlink_to"] = errno.EPERM
-    swap_pointer(store, TWO)
+    swap_pointer(store, TWO, base=None)
     assert (read_pointer(root), (root / "latest").is_symlink()) == (TWO, False)
     links["symlink_to"] = None
-    swap_pointer(store, THREE)
+    swap_pointer(store, THREE, base=None)
     assert (read_pointer(root), (root / "_latest.json").exists()) == (THREE, False)
     assert (root / "latest").readlink().name == THREE
 
 
 def test_where_both_are_left_the_file_counts(store: Storage, root: Path) -> None:
-    swap_pointer(store, ONE)
+    swap_pointer(store, ONE, base=None)
     (root / "_latest.json").write_text(f'{{"snapshot": "snapshots/{TWO}"}}')
     assert read_pointer(root) == TWO
     settle_pointer(store)
@@ -137,5 +137,5 @@ def test_a_full_disk_is_not_taken_for_a_store_without_links(
 ) -> None:
     links["symlink_to"] = errno.ENOSPC
     with pytest.raises(OutputError, match="cannot make the symbolic link: refused; free space there"):
-        swap_pointer(store, ONE)
+        swap_pointer(store, ONE, base=None)
     assert not (root / "_latest.json").exists()
