@@ -9,6 +9,7 @@ import click
 from etl.cli.misspelt import tell_misspelt
 from etl.cli.values import Hours, Place, above_zero, duration, formats, mode, names, share, size
 from etl.observe.logs import LogFormat, choose_format
+from etl.settings import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,6 +125,15 @@ connection_limits = chain(
         show_default=True,
         help="Largest answer that is read; an id whose document is larger fails.",
     ),
+    option(
+        "--transport",
+        type=click.Choice([transport.value for transport in Transport]),
+        callback=lambda _context, _option, name: Transport(name),
+        default=Transport.AUTO.value,
+        show_default=True,
+        help="What carries requests: auto takes curl, the fastest, where pycurl is installed and reaches the cluster, "
+        "else requests.",
+    ),
 )
 
 # Their environment names are read in etl.settings, with the aliases that Elastic's own tools use.
@@ -165,6 +175,7 @@ LIMITS = {
     "id_deadline": "id_deadline_s",
     "retry_after_cap": "retry_after_cap_s",
     "max_response_size": "max_response_bytes",
+    "transport": "transport",
 }
 """Option → field of `etl.settings.Connection`."""
 

@@ -25,7 +25,7 @@ from etl.pipeline.rehearsal import rehearse, rehearse_all
 from etl.pipeline.run import run
 from etl.pipeline.stop import Stop
 from etl.pipeline.whole import run_all
-from etl.settings import Connection, ConnectionFlags, Engine, RunSettings, Strategy, connection
+from etl.settings import Connection, ConnectionFlags, Engine, RunSettings, Strategy, Transport, connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +119,7 @@ def flags(given: dict[str, Any]) -> ConnectionFlags:
     return ConnectionFlags(**{name: given[name] for name in ConnectionFlags.__dataclass_fields__})
 
 
-def limits(given: dict[str, Any]) -> dict[str, float | int]:
+def limits(given: dict[str, Any]) -> dict[str, float | int | Transport]:
     """Pick time-outs and the like."""
     return {field: given[name] for name, field in options.LIMITS.items()}
 

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import quote, urlencode, urlsplit
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote, urlencode
 
 import requests
-import urllib3
 
 from etl.errors import UsageError
 from etl.extract.address import door_of, split_proxy
 from etl.extract.auth import auth_of, secrets_of, sent_credentials
-from etl.extract.deadline import HostAdapter, answers_by
+from etl.extract.transport.choice import choose, many_of, wire_of
+from etl.extract.transport.request import Request, Route
 from etl.extract.trust import trust_of
-from etl.extract.wire import NoAnswerError, Response, TooLargeError, translated
+from etl.extract.wire import NoAnswerError
 from etl.scrub import Masker
+from etl.settings import Transport
 from etl.settings.installed import PROJECT, version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+    from etl.extract.transport.by_curl import CurlWire
+    from etl.extract.transport.request import Wire
+    from etl.extract.wire import Response
     from etl.settings import Connection
-
-_CHUNK_BYTES: Final = 64 * 1024
-_ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip"})  # one layer: two make a terabyte of a megabyte
 
 
 class Client:
@@ -36,6 +37,7 @@ class Client:
 
     Attributes:
         connection: how the cluster is reached.
+        choice: what carries the requests.
         sent: what is sent as credentials, in words.
         masker: masks the credentials, and what looks like a secret, in text.
 
@@ -45,17 +47,20 @@ class Client:
 
     def __init__(self, connection: Connection) -> None:
         _check_proxies(connection)
+        self.choice = choose(connection)
         self.connection = connection
         self.sent = sent_credentials(connection)
         self.masker = Masker(secrets_of(connection))
         hops = (connection.url, *connection.proxies.values())
-        self._trust = trust_of(connection) if any(hop.lower().startswith("https:") for hop in hops) else None
-        self._door = door_of(connection)
-        self._origin = "://".join(urlsplit(connection.url)[:2])
-        self._template = _template(connection)
+        self._route = Route(
+            connection=connection,
+            door=door_of(connection),
+            headers=_template(connection).headers,
+            trust=trust_of(connection) if any(hop.lower().startswith("https:") for hop in hops) else None,
+        )
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._adapters: list[HostAdapter] = []
+        self._wires: list[Wire] = []
 
     def get_job(self, job_id: str, *, expires_at: float | None = None) -> Response:
         """Ask for one sync job. For arguments and errors see `request`."""
@@ -84,25 +89,31 @@ class Client:
             UnreachableError: the certificate is not trusted.
             UsageError: the proxy cannot be used.
         """
-        prepared = requests.PreparedRequest()
-        prepared.method = method
-        # Set past the library's preparation, which collapses dots and undoes percent-encoding.
-        prepared.url = self.connection.url + path + (f"?{urlencode(params)}" if params else "")
-        prepared.headers = self._template.headers
-        if body is not None:
-            prepared.headers = self._template.headers.copy()
-            prepared.headers["Content-Type"] = "application/json"
-            prepared.prepare_body(body, None)
-        adapter = self._adapter()
-        timeout = self._timeouts(expires_at)
-        answer: Any = None
-        try:
-            with answers_by(expires_at):
-                answer = adapter.send(prepared, stream=True, timeout=timeout, proxies=self.connection.proxies)
-            return Response(status=answer.status, headers=answer.headers, body=self._body(answer))
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            # Not chained: the library's texts may show the URL of a proxy with its password.
-            raise translated(error, door=self._door, status=None if answer is None else answer.status) from None
+        return self._wire().send(self.request_of(method, path, params=params, body=body, expires_at=expires_at))
+
+    def request_of(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        body: bytes | None = None,
+        expires_at: float | None = None,
+    ) -> Request:
+        """Return what `request` would send; for arguments see there.
+
+        Raises:
+            NoAnswerError: the time is over.
+        """
+        if expires_at is not None and expires_at <= time.monotonic():
+            msg = f"{self._route.door}: the deadline passed before the request"
+            raise NoAnswerError(msg)
+        url = f"{self.connection.url}{path}{f'?{urlencode(params)}' if params else ''}"
+        return Request(method=method, url=url, body=body, expires_at=expires_at)
+
+    def many(self) -> CurlWire | None:
+        """Return connections for many requests at once, to be closed by the caller; None where there are none such."""
+        return many_of(self._route) if self.choice.transport is Transport.CURL else None
 
     def mask(self, text: str) -> str:
         """Mask in a text the credentials, and what looks like a secret."""
@@ -111,8 +122,8 @@ class Client:
     def close(self) -> None:
         """Close all connections; no request may be under way."""
         with self._lock:
-            while self._adapters:
-                self._adapters.pop().close()
+            while self._wires:
+                self._wires.pop().close()
             self._local = threading.local()
 
     def __enter__(self) -> Self:
@@ -124,47 +135,15 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Client({str(self._door)!r}, sends {self.sent})"
+        return f"Client({str(self._route.door)!r}, sends {self.sent})"
 
-    def _adapter(self) -> HostAdapter:
-        adapter: HostAdapter | None = getattr(self._local, "adapter", None)
-        if adapter is None:
-            adapter = self._local.adapter = HostAdapter(self._origin, self._trust)
+    def _wire(self) -> Wire:
+        wire: Wire | None = getattr(self._local, "wire", None)
+        if wire is None:
+            wire = self._local.wire = wire_of(self.choice, self._route)
             with self._lock:
-                self._adapters.append(adapter)
-        return adapter
-
-    def _timeouts(self, expires_at: float | None) -> tuple[float, float]:
-        connection = self.connection
-        if expires_at is None:
-            return connection.connect_timeout_s, connection.read_timeout_s
-        left = expires_at - time.monotonic()
-        if left <= 0:
-            msg = f"{self._door}: the deadline passed before the request"
-            raise NoAnswerError(msg)
-        return min(connection.connect_timeout_s, left), min(connection.read_timeout_s, left)
-
-    def _body(self, answer: urllib3.BaseHTTPResponse) -> bytes:
-        """Read the body, decoded, piece by piece, so that what unpacks to gigabytes ends at the limit."""
-        limit = self.connection.max_response_bytes
-        encoding = answer.headers.get("Content-Encoding", "").strip().lower()
-        if encoding not in _ENCODINGS:
-            answer.close()
-            msg = f"{self._door}: the answer is packed in a way that was not asked for"
-            raise NoAnswerError(msg, answer.status)
-        if not encoding and 0 <= (getattr(answer, "length_remaining", None) or -1) <= min(limit, _CHUNK_BYTES):
-            whole: bytes = answer.read()  # no longer than it says: a small one costs one read, not two
-            return whole
-        pieces: list[bytes] = []
-        size = 0
-        while piece := answer.read(_CHUNK_BYTES, decode_content=True):
-            pieces.append(piece)
-            size += len(piece)
-            if size > limit:
-                answer.close()
-                msg = f"{self._door}: the answer is larger than {limit} bytes"
-                raise TooLargeError(msg, answer.status)
-        return b"".join(pieces)
+                self._wires.append(wire)
+        return wire
 
 
 def _template(connection: Connection) -> requests.PreparedRequest:

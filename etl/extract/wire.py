@@ -1,4 +1,4 @@
-"""What a request ends with: a response, or one of our errors; the one place that reads the HTTP library's exceptions.
+"""What a request ends with: a response, or one of our errors; the one place that reads the HTTP libraries' exceptions.
 
 Its texts are not passed on: they may show the URL of a proxy with its password.
 """
@@ -9,7 +9,7 @@ import os
 import socket
 import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import requests
 import urllib3
@@ -50,12 +50,30 @@ class NoAnswerError(UnreachableError):
         self.status = status
         self.remedy = remedy
 
+    @classmethod
+    def packed(cls, door: Door, status: int) -> Self:
+        """Return the error of an answer whose body is packed in a way that was not asked for."""
+        return cls(f"{door}: the answer is packed in a way that was not asked for", status)
+
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 class TooLargeError(NoAnswerError):
     """The answer is larger than what is read. Asking again does not help."""
+
+    @classmethod
+    def beyond(cls, limit: int, door: Door, status: int) -> Self:
+        """Return the error of an answer of more than so many bytes."""
+        return cls(f"{door}: the answer is larger than {limit} bytes", status)
+
+
+class LibcurlError(Exception):
+    """A failure that libcurl tells by its number alone, where the system has no word for it."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 _UNKNOWN_AUTHORITY: Final = "give the authority that signed it as ELASTICSEARCH_CA_CERTS"
@@ -72,7 +90,7 @@ def translated(error: Exception, *, door: Door, status: int | None) -> EtlError:
     """Say in our words what the HTTP library raised.
 
     Args:
-        error: one of requests or urllib3.
+        error: one of requests or urllib3, or what libcurl's would be there.
         door: where the request was sent.
         status: of the answer that was being read; None before its head was whole.
 
@@ -109,6 +127,8 @@ def _said(causes: list[BaseException]) -> str:
             return "the connection did not stand in time"
         if isinstance(cause, urllib3.exceptions.ReadTimeoutError | TimeoutError):
             return "nothing more came in time"
+        if isinstance(cause, LibcurlError):
+            return f"error {cause.code} of libcurl"
     return type(causes[-1]).__name__
 
 

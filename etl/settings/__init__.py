@@ -2,7 +2,7 @@
 
 from etl.settings.abroad import has_credentials, with_own, without_secrets
 from etl.settings.durations import LONGEST_S, seconds
-from etl.settings.objects import FORMATS, Connection, Engine, RunSettings, Secret, Share, Strategy
+from etl.settings.objects import FORMATS, Connection, Engine, RunSettings, Secret, Share, Strategy, Transport
 from etl.settings.reach import VARIABLES, ConnectionFlags, connection
 from etl.settings.sizes import size_bytes
 
@@ -17,6 +17,7 @@ __all__ = [
     "Secret",
     "Share",
     "Strategy",
+    "Transport",
     "connection",
     "has_credentials",
     "seconds",

@@ -25,6 +25,19 @@ class Secret:
         return "[redacted]"
 
 
+class Transport(StrEnum):
+    """What carries requests to the cluster."""
+
+    AUTO = "auto"
+    """CURL where it is installed and can take the way there, else REQUESTS."""
+
+    REQUESTS = "requests"
+    """The library of that name."""
+
+    CURL = "curl"
+    """libcurl, which takes a fraction of the processor time; an extra."""
+
+
 CREDENTIALS = "ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD"
 """Where credentials are given."""
 
@@ -48,6 +61,7 @@ class Connection:
         id_deadline_s: seconds for one id, waits included.
         retry_after_cap_s: the longest Retry-After that is waited for; beyond it the id fails.
         max_response_bytes: the largest answer that is read.
+        transport: what carries the requests.
     """
 
     url: str
@@ -64,6 +78,7 @@ class Connection:
     id_deadline_s: float = 300.0
     retry_after_cap_s: float = 60.0
     max_response_bytes: int = 64 * 1024 * 1024
+    transport: Transport = Transport.AUTO
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

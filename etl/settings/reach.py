@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from etl.errors import UsageError
-from etl.settings.objects import CREDENTIALS, Connection, Secret
+from etl.settings.objects import CREDENTIALS, Connection, Secret, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,14 +51,17 @@ _MOST_SECRET_BYTES = 64 << 10  # a device would never end
 
 
 def connection(
-    flags: ConnectionFlags, environment: Mapping[str, str] | None = None, *, limits: Mapping[str, float | int]
+    flags: ConnectionFlags,
+    environment: Mapping[str, str] | None = None,
+    *,
+    limits: Mapping[str, float | int | Transport],
 ) -> Connection:
     """Build the connection out of flags, then environment.
 
     Args:
         flags: from the command line; they win.
         environment: variables by name, without proxies; None takes those of this program, proxies included.
-        limits: time-outs, attempts and concurrency: the fields of `Connection` of those names.
+        limits: time-outs, attempts, concurrency and transport: the fields of `Connection` of those names.
 
     Raises:
         UsageError: something is missing, malformed, or two names disagree; the message names them, never a secret.

@@ -10,7 +10,7 @@ import pytest
 
 from etl.extract.client import Client
 from etl.extract.retry import RetryPolicy
-from etl.settings import Connection
+from etl.settings import Connection, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,13 +22,20 @@ def job(job_id: str, **more: Any) -> dict[str, Any]:
     return {"id": job_id, "status": "completed", **more}
 
 
+@pytest.fixture(params=[Transport.REQUESTS, Transport.CURL], ids=str)
+def transport(request: pytest.FixtureRequest) -> Transport:
+    """Return what carries requests; all behaviour is that of both."""
+    return Transport(request.param)
+
+
 @pytest.fixture
-def connect() -> Iterator[Callable[..., Client]]:
+def connect(transport: Transport) -> Iterator[Callable[..., Client]]:
     """Make clients that are closed with the test."""
     clients: list[Client] = []
 
     def make(url: str, **settings: Any) -> Client:
-        clients.append(Client(Connection(url=url, **{"concurrency": 2, "read_timeout_s": 5.0, **settings})))
+        given = {"concurrency": 2, "read_timeout_s": 5.0, "transport": transport, **settings}
+        clients.append(Client(Connection(url=url, **given)))
         return clients[-1]
 
     yield make

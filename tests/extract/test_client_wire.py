@@ -26,7 +26,7 @@ from etl.extract.address import Door
 from etl.extract.client import Client
 from etl.extract.deadline import _EXPIRES_AT, _TimedReads, answers_by
 from etl.extract.wire import NoAnswerError, TooLargeError, translated
-from etl.settings import Connection, Secret
+from etl.settings import Connection, Secret, Transport
 from tests.extract.conftest import job
 
 if TYPE_CHECKING:
@@ -155,7 +155,8 @@ def test_a_proxy_that_cannot_be_used_is_a_matter_of_settings(connect: Callable[.
     for proxy in ("http://", "http://me:pw@", "http://[bad", ""):
         with pytest.raises(UsageError, match=r"proxy for http .*HTTP_PROXY"):
             connect("http://cluster.invalid:9200", proxies={"http": proxy})
-    client = connect("https://cluster.invalid:9200", proxies={"https": "gopher://127.0.0.1:1"})
+    odd = {"https": "gopher://127.0.0.1:1"}
+    client = connect("https://cluster.invalid:9200", proxies=odd, transport=Transport.AUTO)
     with pytest.raises(UsageError, match=r"the proxy for cluster\.invalid:9200 cannot be used"):
         client.get_job("a")
 
@@ -253,7 +254,7 @@ def test_silence_ends_with_the_read_timeout(server: ScriptedServer, connect: Cal
 @pytest.mark.parametrize(
     "step",
     [
-        drip(b"", b"H"),
+        drip(b"HTTP/1.1 200 O", b"K"),
         drip(b"HTTP/1.1 200 OK\r\nX-Padding: ", b"x"),
         drip(HEAD + b"Content-Length: 1000000\r\n\r\n", b" "),
         drip(CHUNKED, b"1\r\n \r\n"),
@@ -307,11 +308,13 @@ def test_a_deadline_holds_in_its_block_only() -> None:
 def test_timeouts_are_those_of_the_connection_and_end_with_the_deadline(
     connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = connect("http://es.invalid", connect_timeout_s=1.5, read_timeout_s=2.5)
+    settings = {"connect_timeout_s": 1.5, "read_timeout_s": 2.5, "transport": Transport.REQUESTS}
+    client = connect("http://es.invalid", **settings)
     mock = requests_mock.Adapter()
     mock.register_uri("GET", "http://es.invalid/_connector/_sync_job/a", json=job("a"))
-    adapter = SimpleNamespace(send=lambda *given, **more: mock.send(*given, **more).raw)
-    monkeypatch.setattr(client, "_adapter", lambda: adapter)
+    wire = client._wire()
+    adapter = SimpleNamespace(send=lambda *given, **more: mock.send(*given, **more).raw, close=lambda: None)
+    monkeypatch.setattr(wire, "_adapter", adapter)
 
     assert json.loads(client.get_job("a").body) == job("a")
     client.get_job("a", expires_at=time.monotonic() + 2)
