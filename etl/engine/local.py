@@ -22,8 +22,12 @@ def workers_for(jobs: int, *, concurrency: int) -> int:
         jobs: to be fetched, at least.
         concurrency: requests that may be under way at once, which the workers share.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, concurrency, jobs // _JOBS_A_WORKER))
+    return max(1, min(cores(), concurrency, jobs // _JOBS_A_WORKER))
+
+
+def cores() -> int:
+    """Return how many programs of this one's kind can work at once on this machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class LocalEngine:

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from etl.errors import OutputError
 from etl.load.csv_files import csv_file
 from etl.load.csv_form import FORMAT as CSV
+from etl.load.grouping import Span, grouped
 from etl.load.keys import Keys
 from etl.load.layout import MANIFEST
 from etl.load.manifest import FileEntry, SnapshotManifest, TableEntry, encode
-from etl.load.merge import MAX_SOURCES, bounds_of, limit_sources, windows
+from etl.load.merge import MAX_SOURCES
+from etl.load.merging import Here, Merger, MonthGroup, Spread
 from etl.load.parquet import FORMAT, ParquetFile
 from etl.load.rewrite import RewriteRows, rewritten_source
 from etl.load.sources import batch_source, snapshot_source
 from etl.load.stretch import JOBS, month_order
-from etl.load.table_files import TableFiles
 from etl.schema.arrow import arrow_schema
 from etl.schema.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Sequence
     from datetime import datetime
+
+    import pyarrow as pa
 
     from etl.load.keys import Bools
     from etl.load.merge import Source
-    from etl.load.plan import Patches, PublishPlan
+    from etl.load.plan import PublishPlan
     from etl.load.storage import Storage
-    from etl.load.stretch import Stretch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,12 +57,14 @@ class SnapshotOptions:
         watermark: where an incremental run resumes; any JSON.
         rewrite_rows: redacts published rows again; needed where the plan says so.
         limits: see there.
+        spread: merges months in several places at once.
     """
 
     now: datetime
     watermark: Any = None
     rewrite_rows: RewriteRows | None = None
     limits: Limits = Limits()
+    spread: Spread = field(default_factory=Here)
 
 
 class SnapshotBuilder:
@@ -131,36 +132,45 @@ class SnapshotBuilder:
             self._files[name].append(entry)
 
     def _merge(self, months: Sequence[str | None]) -> None:
-        limits = self._options.limits
-        sources = limit_sources(self._storage, self._scratch, self._sources(months), limits.sources)
-        with ExitStack() as stack:
-            files = {
-                name: stack.enter_context(
-                    TableFiles(self._storage, self._folder, name, run_id=self._plan.run_id, file_rows=limits.file_rows)
-                )
-                for name in self._files
-            }
-            for window in windows(sources, bounds_of(sources)):
-                self._write(window, files)
-                del window  # its memory is needed for the next one
-            for name, file in files.items():
-                self._files[name].extend(file.close())
+        plan, limits, spread = self._plan, self._options.limits, self._options.spread
+        merger = Merger(
+            storage=self._storage,
+            run_id=plan.run_id,
+            patches=plan.patches,
+            file_rows=limits.file_rows,
+            most_sources=limits.sources,
+        )
+        jobs = self._jobs_of(months)
+        groups = [
+            MonthGroup(number=number, sources=tuple(self._sources(group, span)))
+            for number, (group, span) in enumerate(grouped(jobs, spread.groups(sum(jobs.values()))))
+        ]
+        if len(groups) == 1:
+            merged = [merger.merge_into(self._folder, groups[0], self._scratch)]
+        else:
+            merged = sorted(spread.merge(merger, groups), key=lambda group: group.number)
+        for group in merged:
+            for name, files in group.files.items():
+                self._files[name].extend(files)
+                for entry in files if group.folder != self._folder else ():
+                    self._storage.move(group.folder / entry.path, self._folder / entry.path)
         if self._scratch.exists():
             self._storage.remove_tree(self._scratch)
 
-    def _write(self, window: Stretch, files: Mapping[str, TableFiles]) -> None:
-        """Write a window, month by month."""
-        runs = pc.run_end_encode(window.parts[JOBS].rows.column("created_month"))
-        ends = runs.run_ends.to_pylist()
-        for month, first, last in zip(runs.values.to_pylist(), [0, *ends[:-1]], ends, strict=True):
-            for name, rows in window.cut(first, last).tables.items():
-                patched = name == JOBS and len(self._plan.patches)
-                files[name].write(month, _patched(rows, self._plan.patches) if patched else rows)
+    def _jobs_of(self, months: Sequence[str | None]) -> dict[str | None, int]:
+        """Return how many jobs stand in months, before and after; those that are replaced count twice."""
+        staged = self._plan.staged
+        codes = np.bincount(staged.month_codes[staged.loaded()], minlength=len(staged.months))
+        jobs = dict.fromkeys(months, 0) | dict(zip(staged.months, codes.tolist(), strict=True))
+        for entry in self._former(JOBS):
+            jobs[entry.month] = jobs.get(entry.month, 0) + entry.rows
+        return {month: jobs[month] for month in months}
 
-    def _sources(self, months: Sequence[str | None]) -> list[Source]:
-        """Return the sources of the rows of some months."""
+    def _sources(self, months: Sequence[str | None], span: Span) -> list[Source]:
+        """Return the sources of the rows of some months, which are those of a time."""
         plan = self._plan
-        sources = [batch_source(batch, loaded) for batch, loaded in zip(plan.batches, plan.loaded_rows, strict=True)]
+        batches = zip(plan.batches, plan.loaded_rows, strict=True)
+        sources = [batch_source(batch, loaded, span) for batch, loaded in batches]
         if plan.base.snapshot is not None:
             kept = snapshot_source(plan.base.snapshot, months, self._is_kept)
             rewrite = self._options.rewrite_rows if plan.redacts_again else None
@@ -210,10 +220,3 @@ class SnapshotBuilder:
                 "published; see `etl verify`"
             )
             raise OutputError(msg)
-
-
-def _patched(rows: pa.Table, patches: Patches) -> pa.Table:
-    """Set `not_found_at` of the jobs that the plan names; it has looked at what stands there."""
-    times = patches.times.take(pc.index_in(rows["job_id"], value_set=patches.job_ids).combine_chunks())
-    position = rows.column_names.index("not_found_at")
-    return rows.set_column(position, rows.schema.field(position), pc.coalesce(times, rows["not_found_at"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
@@ -27,13 +27,20 @@ def rewritten_source(source: Source, rewrite: RewriteRows) -> Source:
 
     Reading raises ValueError where `rewrite` breaks its contract. It is read once, for all tables.
     """
+    return replace(source, read=_RewrittenRows(source, rewrite))
 
-    def read(names: Sequence[str]) -> Iterator[Stretch]:
-        for stretch in source.read(names):
-            after = rewrite(stretch.tables)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _RewrittenRows:
+    """Reads rows and redacts them; see `rewritten_source`."""
+
+    source: Source
+    rewrite: RewriteRows
+
+    def __call__(self, names: Sequence[str]) -> Iterator[Stretch]:
+        for stretch in self.source.read(names):
+            after = self.rewrite(stretch.tables)
             yield Stretch.of({table.name: _checked(table, after[table.name], stretch.job_ids) for table in TABLES})
-
-    return replace(source, read=read)
 
 
 def _checked(table: Table, rows: pa.Table, ids: pa.Array) -> pa.RecordBatch:

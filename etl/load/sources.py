@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.errors import OutputError
+from etl.load.grouping import EVER, Span
 from etl.load.merge import Mark, Source
 from etl.load.parquet import read_chunks
 from etl.load.stretch import JOBS, Stretch, creation, month_order, no_rows, one_batch, out_of_order
@@ -18,8 +20,10 @@ from etl.load.stretch_files import read_stretches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from etl.load.keys import Bools
+    from etl.load.manifest import StretchEntry
     from etl.load.reader import Snapshot
     from etl.load.staging import Batch
     from etl.load.stretch import Place
@@ -36,27 +40,48 @@ _IN_MEMORY = 10  # bytes in memory to one in a file, or somewhat less
 _LEAST_JOB_BYTES = 2_048
 
 
-def batch_source(batch: Batch, wanted: Bools) -> Source | None:
+def batch_source(batch: Batch, wanted: Bools, span: Span = EVER) -> Source | None:
     """Return a source of some jobs of a batch; None where there are none.
 
     Args:
         batch: of one run.
         wanted: for each row of its sync_jobs.
+        span: in which the jobs were created.
     """
-    stretches = batch.manifest.stretches
-    firsts = np.cumsum([0, *(entry.jobs for entry in stretches)])
-    kept = [int(np.count_nonzero(wanted[firsts[n] : firsts[n + 1]])) for n in range(len(stretches))]
-    marks = tuple(
-        Mark(first=entry.first.place, last=entry.last.place, bytes=entry.bytes * count // entry.jobs)
-        for entry, count in zip(stretches, kept, strict=True)
-        if count
-    )
+    stretches: list[StretchEntry] = []
+    masks: list[Bools] = []
+    marks: list[Mark] = []
+    first = 0
+    for entry in batch.manifest.stretches:
+        mask = wanted[first : first + entry.jobs]
+        first += entry.jobs
+        count = int(np.count_nonzero(mask))
+        begin, end = entry.first.place, entry.last.place
+        if not count or not span.meets(begin[0], end[0]):
+            continue
+        stretches.append(entry)
+        masks.append(mask)
+        marks.append(Mark(first=begin, last=end, bytes=entry.bytes * count // entry.jobs))
     if not marks:
         return None
-    return Source(
-        marks=marks,
-        read=lambda names: read_stretches(batch.folder, stretches, names, wanted),
-    )
+    read = _StagedRows(batch.folder, tuple(stretches), np.concatenate(masks), span)
+    return Source(marks=tuple(marks), read=read)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _StagedRows:
+    """Reads some jobs of stretches on disk; see `batch_source`."""
+
+    folder: Path
+    stretches: tuple[StretchEntry, ...]
+    wanted: Bools
+    span: Span
+
+    def __call__(self, names: Sequence[str]) -> Iterator[Stretch]:
+        for stretch in read_stretches(self.folder, self.stretches, names, self.wanted):
+            first, end = self.span.within(stretch.created)
+            if first < end:
+                yield stretch.cut(first, end)
 
 
 def snapshot_source(
@@ -91,7 +116,7 @@ def snapshot_source(
     if not marks:
         return None
     mask = np.concatenate(masks)
-    return Source(marks=tuple(marks), read=lambda names: _read_months(snapshot, ordered, names, mask))
+    return Source(marks=tuple(marks), read=_PublishedRows(snapshot, tuple(ordered), mask))
 
 
 def _places(chunk: pa.Table, rows: Sequence[int]) -> list[Place]:
@@ -106,21 +131,27 @@ def _job_bytes(snapshot: Snapshot, month: str | None) -> int:
     return max(_LEAST_JOB_BYTES, sum(entry.bytes for entry in entries) * _IN_MEMORY // max(jobs, 1))
 
 
-def _read_months(
-    snapshot: Snapshot, months: Sequence[str | None], names: Sequence[str], wanted: Bools
-) -> Iterator[Stretch]:
-    first = 0
-    for month in months:
-        children = {name: _Rows(name, _month_rows(snapshot, name, month)) for name in names if name != JOBS}
-        for jobs in _month_rows(snapshot, JOBS, month):
-            mask = wanted[first : first + jobs.num_rows]
-            first += jobs.num_rows
-            ids = jobs.column("job_id")
-            rows = {JOBS: jobs} | {name: child.take(ids) for name, child in children.items()}
-            if mask.any():
-                yield Stretch.of(rows).pick(mask)
-        for child in children.values():
-            child.check_ended()
+@dataclass(frozen=True, slots=True, eq=False)
+class _PublishedRows:
+    """Reads some jobs of months of a snapshot; see `snapshot_source`."""
+
+    snapshot: Snapshot
+    months: tuple[str | None, ...]
+    wanted: Bools
+
+    def __call__(self, names: Sequence[str]) -> Iterator[Stretch]:
+        first = 0
+        for month in self.months:
+            children = {name: _Rows(name, _month_rows(self.snapshot, name, month)) for name in names if name != JOBS}
+            for jobs in _month_rows(self.snapshot, JOBS, month):
+                mask = self.wanted[first : first + jobs.num_rows]
+                first += jobs.num_rows
+                ids = jobs.column("job_id")
+                rows = {JOBS: jobs} | {name: child.take(ids) for name, child in children.items()}
+                if mask.any():
+                    yield Stretch.of(rows).pick(mask)
+            for child in children.values():
+                child.check_ended()
 
 
 def _month_rows(snapshot: Snapshot, name: str, month: str | None) -> Iterator[pa.RecordBatch]:

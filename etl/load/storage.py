@@ -245,6 +245,11 @@ class Storage:
             source.rename(target)
         self.sync_folder(target.parent)
 
+    def move(self, source: Path, target: Path) -> None:
+        """Let a finished file stand in another folder; its name is durable once that folder is flushed."""
+        with self.step(Step.RENAME, source, target):
+            source.rename(target)
+
     def link(self, source: Path, target: Path, *, private: bool = False) -> None:
         """Let a file that never changes stand under a second name; a copy where the file system has no links."""
         try:
@@ -291,9 +296,6 @@ class Storage:
         with self.step(Step.REMOVE_FOLDER, path):
             path.rmdir()
 
-    def _copy(self, source: Path, target: Path, *, private: bool) -> None:
-        with self.create(target, private=private) as file, self.step(Step.WRITE, target), source.open("rb") as original:
-            shutil.copyfileobj(original, file, _BUFFER_BYTES)
     def remove_folders(self, folders: Sequence[Path]) -> None:
         """Remove folders so that each is there whole or not at all."""
         for folder in folders:
@@ -303,3 +305,6 @@ class Storage:
             self.rename(folder, doomed)
             self.remove_tree(doomed)
 
+    def _copy(self, source: Path, target: Path, *, private: bool) -> None:
+        with self.create(target, private=private) as file, self.step(Step.WRITE, target), source.open("rb") as original:
+            shutil.copyfileobj(original, file, _BUFFER_BYTES)

@@ -17,6 +17,7 @@ from etl.load.build import Limits, SnapshotOptions
 from etl.load.index import INDEX_COLUMNS, JobIndex, build_index, published_index
 from etl.load.lock import DatasetLock, acquire
 from etl.load.manifest import Origin, RunManifest, RunState, SnapshotManifest
+from etl.load.merging import Here, Spread
 from etl.load.parquet import FORMAT
 from etl.load.plan import Base, PublishPlan, Terms
 from etl.load.planner import make_plan
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
-    from etl.load.rewrite import RewriteRows
     from etl.load.objects.lease import Lease
+    from etl.load.rewrite import RewriteRows
     from etl.load.storage import Storage
     from etl.model import Provenance
 
@@ -177,6 +178,7 @@ class Writer:
         now: datetime,
         watermark: Any = None,  # noqa: ANN401 - any JSON
         rewrite_rows: RewriteRows | None = None,
+        spread: Spread | None = None,
     ) -> Closing:
         """Publish what the plan says, and leave the record; a plan without changes leaves only the record.
 
@@ -186,6 +188,7 @@ class Writer:
             now: the time (UTC).
             watermark: where an incremental run resumes; None keeps the one before. A new one alone publishes nothing.
             rewrite_rows: redacts published rows again; needed where the plan says so.
+            spread: merges months in several places at once; None merges all in this program.
 
         Raises:
             LockedError: somebody has published since the writer was opened.
@@ -195,7 +198,13 @@ class Writer:
             run = write_run(self._storage, self._opening.run_id, record, RunState.UNCHANGED, None)
             remove_batches(self._storage, plan.batches)
             return self._close(run, None, now)
-        options = SnapshotOptions(now=now, watermark=watermark, rewrite_rows=rewrite_rows, limits=self._opening.limits)
+        options = SnapshotOptions(
+            now=now,
+            watermark=watermark,
+            rewrite_rows=rewrite_rows,
+            limits=self._opening.limits,
+            spread=spread or Here(),
+        )
         return self._close(*publish(self._storage, plan, record, options), now)
 
     def record(self, record: RunRecord, state: RunState, *, now: datetime) -> Closing:

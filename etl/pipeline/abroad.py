@@ -49,7 +49,7 @@ class BatchesAbroad:
         return cls(
             work=replace(work, connection=without_secrets(work.connection)),
             signed=has_credentials(work.connection),
-            holder=_lock_of(work.output),
+            holder=holder_in(work.output),
         )
 
     @contextmanager
@@ -75,21 +75,7 @@ class BatchesAbroad:
             msg = "another etl is installed there, with other tables or another redactor: install the one of the run"
             raise UsageError(msg)
         self._connection()
-        root = self.work.output
-        try:
-            same = _lock_of(root) == self.holder
-        except OutputError:
-            same = False
-        if not same:
-            msg = (
-                f"{root} is not the run's output folder there: let all workers and the run see one file system under "
-                "the same path"
-            )
-            raise OutputError(msg)
-        staging = Layout(root).staging
-        if not all(os.access(folder, os.W_OK | os.X_OK) for folder in (root, staging) if folder.exists()):
-            msg = f"{root} cannot be written to there: start workers under the account that starts the run"
-            raise OutputError(msg)
+        check_output(self.work.output, self.holder)
 
     def secrets(self) -> Iterable[str]:
         """Return what no text from this machine may show."""
@@ -103,7 +89,38 @@ class BatchesAbroad:
         return replace(self.work, attempt=secrets.token_hex(4)).stage(task, fetched)
 
 
-def _lock_of(root: Path) -> bytes:
+def check_output(root: Path, holder: bytes) -> None:
+    """Check that this machine sees the output folder of a run, and may write to it.
+
+    Args:
+        root: of the dataset.
+        holder: see `holder_in`.
+
+    Raises:
+        OutputError: it does not; the message says what to do about it there.
+    """
+    try:
+        same = holder_in(root) == holder
+    except OutputError:
+        same = False
+    if not same:
+        msg = (
+            f"{root} is not the run's output folder there: let all workers and the run see one file system under "
+            "the same path"
+        )
+        raise OutputError(msg)
+    staging = Layout(root).staging
+    if not all(os.access(folder, os.W_OK | os.X_OK) for folder in (root, staging) if folder.exists()):
+        msg = f"{root} cannot be written to there: start workers under the account that starts the run"
+        raise OutputError(msg)
+
+
+def holder_in(root: Path) -> bytes:
+    """Return what a run has left in the lock of a dataset: who reads the same elsewhere sees the same folder.
+
+    Raises:
+        OutputError: it cannot be read.
+    """
     path = Layout(root).lock
     try:
         return path.read_bytes()

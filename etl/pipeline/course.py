@@ -18,6 +18,7 @@ from etl.load.manifest import RunState
 from etl.load.pool import give_back_unused
 from etl.model import IdRecord, Outcome
 from etl.pipeline.record import TO_RETRY, examples_of, run_record, run_summary
+from etl.pipeline.spread import EngineSpread
 from etl.pipeline.stop import Stop, StopCause
 from etl.pipeline.verdict import verdict
 from etl.transform.fast import forget_parts
@@ -183,6 +184,7 @@ class Course:
                 now=datetime.now(UTC),
                 watermark=self.watermark,
                 rewrite_rows=partial(redact_rows, exposed=self.settings.exposed),
+                spread=EngineSpread(self.settings),
             )
             return run_summary(self, end, closed, plan)
         if end.discards:

@@ -23,6 +23,7 @@ from relays import relay
 
 import etl as package
 from etl.engine import joining
+from etl.pipeline import spread
 from etl.sandbox.faults import NO_FAULTS, Faults
 from etl.sandbox.identity import id_of
 from etl.sandbox.server import Sandbox
@@ -77,8 +78,9 @@ def rows(dataset: package.Dataset, table: str) -> object:
 
 @pytest.mark.parametrize("arguments", [["{ids}", "--strategy", "get"], ["--all"]])
 def test_a_run_on_a_cluster_gives_the_dataset_of_a_run_on_one_machine(
-    sandbox: Sandbox, dask: Cluster, tmp_path: Path, arguments: list[str]
+    sandbox: Sandbox, dask: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
+    monkeypatch.setattr(spread, "_JOBS_ABROAD", JOBS // 3)  # so that the cluster merges months too
     asked = [argument.format(ids=ids_file(tmp_path)) for argument in arguments]
 
     ended = run(sandbox, tmp_path / "cluster", *asked, "--batch-size", "7", *on(dask))
