@@ -85,10 +85,7 @@ def standard_input() -> IO[bytes]:
     Raises:
         UsageError: it is closed.
     """
-    if _is_closed(sys.stdin):
-        msg = "-: standard input is closed; give it a file, as in < jobs.txt, or name the file instead of -"
-        raise UsageError(msg)
-    return sys.stdin.buffer
+    return _open(sys.stdin, "input is closed; give it a file, as in < jobs.txt, or name the file instead of -").buffer
 
 
 def standard_output() -> IO[bytes]:
@@ -97,10 +94,7 @@ def standard_output() -> IO[bytes]:
     Raises:
         UsageError: it is closed.
     """
-    if _is_closed(sys.stdout):
-        msg = "-: standard output is closed; send it to a file or a program, or name a place instead of -"
-        raise UsageError(msg)
-    return sys.stdout.buffer
+    return _open(sys.stdout, "output is closed; send it to a file or a program, or name a place instead of -").buffer
 
 
 @contextmanager
@@ -116,6 +110,14 @@ def until_nobody_reads() -> Iterator[None]:
     finally:
         if isinstance(raw, _Raw):
             raw.is_needed = False
+
+
+def _open(stream: TextIO, otherwise: str) -> TextIO:
+    """Return a standard stream; say what is wrong with it otherwise."""
+    if _is_closed(stream):
+        msg = f"-: standard {otherwise}"
+        raise UsageError(msg)
+    return stream
 
 
 def _is_closed(stream: TextIO) -> bool:

@@ -136,7 +136,7 @@ class RunManifest(msgspec.Struct, frozen=True, kw_only=True):
         inputs: what was asked for.
         settings: redacted.
         counts: of documents, rows, redactions and so on.
-        timings: seconds by stage.
+        timings: seconds by stage: `fetch` (and staging), `plan` (what is new), `build` (the snapshot).
         versions: of the program and its libraries.
     """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etl.errors import LockedError
@@ -32,7 +34,10 @@ def publish(
         LockedError: somebody has published since the plan was made.
         OutputError: a file cannot be read or written.
     """
+    began = time.monotonic()
     snapshot = SnapshotBuilder(storage, plan, options).build()
+    timings = {**record.timings, "build": round(time.monotonic() - began, 3)}
+    record = replace(record, timings=timings)
     run = write_run(storage, plan.run_id, record, RunState.PUBLISHING, plan.run_id)
     latest = read_pointer(storage.layout.root)
     if latest != plan.base.latest:

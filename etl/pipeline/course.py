@@ -6,6 +6,7 @@ Where the answers come from is no matter here: ids, the whole cluster, or files.
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -72,6 +73,7 @@ class Course:
         figures: further counts for the run's manifest and the summary.
         watermark: where an incremental run resumes; None leaves that as it is.
         joins_files: whether months whose rows would fit in fewer files are written anew too.
+        timings: seconds by stage, of those that have ended.
     """
 
     run_id: str
@@ -102,12 +104,20 @@ class Course:
     figures: dict[str, int] = field(default_factory=dict)
     watermark: Any = None
     joins_files: bool = False
+    timings: dict[str, float] = field(default_factory=dict)
+    _stage_began: float = field(default_factory=time.monotonic)
     _has_told_refusal: bool = False
 
     @property
     def output(self) -> Path:
         """The folder of the dataset."""
         return self.storage.layout.root
+
+    def end_stage(self, name: str) -> None:
+        """Note how long a stage took that ends now."""
+        now = time.monotonic()
+        self.timings[name] = round(now - self._stage_began, 3)
+        self._stage_began = now
 
     def note(self, records: Iterable[IdRecord]) -> None:
         """Count what became of some ids."""
@@ -174,9 +184,11 @@ class Course:
         )
         if self.raw is not None:
             self.raw.close()
+        self.end_stage("fetch")
         if end.publishes:
             forget_parts()
             plan = self.writer.plan(joins_files=self.joins_files)
+            self.end_stage("plan")
             self.adopted = sum(1 for _ in plan.adopted_jobs()) - self.from_dead_runs
             closed = self.writer.publish(
                 plan,

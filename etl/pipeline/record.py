@@ -73,6 +73,7 @@ def run_record(course: Course, end: Verdict, final: Iterator[IdRecord], *, faile
             "adopted": course.adopted,
             **course.figures,
         },
+        timings=course.timings,
         versions={
             "etl": version(),
             "python": platform.python_version(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -96,6 +97,17 @@ def test_every_requested_id_stands_once_in_the_outcomes(make: MakeBench) -> None
     assert found == {"a": ("loaded", 1), "nowhere": ("not_found", 3), "..": ("invalid", 5), "b": ("loaded", 6)}
     assert len(outcomes) == ended.summary["requested"] == sum(ended.summary["outcomes"].values())
     assert ended.code == 3
+
+
+def test_the_record_of_a_run_says_how_long_each_stage_took(make: MakeBench) -> None:
+    bench = make({"a": job(id="a")})
+
+    stages = [
+        list(json.loads((bench.output / "runs" / run / "_manifest.json").read_text())["timings"])
+        for run in [bench.run().summary["run_id"], bench.run().summary["run_id"]]
+    ]
+
+    assert stages == [["fetch", "plan", "build"], ["fetch", "plan"]]
 
 
 def test_a_second_run_publishes_nothing_and_fetches_no_settled_job(make: MakeBench) -> None:

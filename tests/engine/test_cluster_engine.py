@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from clusters import Cluster, cluster
-from works import Job, Squares, Watched
+from works import Job, Squares, Taken, Watched
 
 from etl.engine import cluster as engine_module
 from etl.engine import joining, lookout, remote
@@ -72,16 +72,10 @@ def test_what_is_given_out_never_shares_more_than_there_is(
             asked.append(shares)
             return Squares(folder=self.folder)
 
-    taken = 0
+    jobs = Taken(8)
 
-    def jobs() -> Iterator[Job]:
-        nonlocal taken
-        for number in range(8):
-            taken += 1
-            yield Job(number=number)
-
-    for done, _ in enumerate(on(dask, concurrency=concurrency).run(Asked(folder=tmp_path), jobs())):
-        assert taken - done <= most
+    for done, _ in enumerate(on(dask, concurrency=concurrency).run(Asked(folder=tmp_path), jobs)):
+        assert jobs.taken - done <= most
     assert set(asked[1:]) == shares
 
 

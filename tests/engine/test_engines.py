@@ -7,7 +7,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
-from works import Job, Squares, Watched
+from works import Job, Squares, Taken, Watched
 
 from etl.errors import EtlError, OutputError
 
@@ -69,14 +69,8 @@ def test_what_a_worker_logs_is_shown_by_the_run(
 
 
 def test_tasks_are_taken_only_as_there_is_room_for_them(engine_on: MakeEngine, tmp_path: Path) -> None:
-    taken = 0
+    jobs = Taken(40)
 
-    def jobs() -> Iterator[Job]:
-        nonlocal taken
-        for number in range(40):
-            taken += 1
-            yield Job(number=number)
-
-    for done, _ in enumerate(engine_on(Event(), Watched()).run(Squares(folder=tmp_path), jobs())):
-        assert taken - done <= 5
-    assert taken == 40
+    for done, _ in enumerate(engine_on(Event(), Watched()).run(Squares(folder=tmp_path), jobs)):
+        assert jobs.taken - done <= 5
+    assert jobs.taken == 40

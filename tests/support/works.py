@@ -29,6 +29,19 @@ class Job:
     repeats: int = 0
 
 
+class Taken:
+    """Jobs with numbers from 0, and how many of them were taken."""
+
+    def __init__(self, size: int) -> None:
+        self.taken = 0
+        self._size = size
+
+    def __iter__(self) -> Iterator[Job]:
+        for number in range(self._size):
+            self.taken += 1
+            yield Job(number=number)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Squares:
     """Squares numbers, and does what the task says on the way.
