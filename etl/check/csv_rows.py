@@ -11,6 +11,7 @@ import pyarrow.csv as pacsv
 
 from etl.check.findings import Kind, Scope, one_line
 from etl.check.stream import Stream, told
+from etl.load.place import for_arrow
 from etl.schema.arrow import arrow_schema, table_named
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _first_difference(path: Path, table: Table, rows: Stream, block_bytes: int) 
 def _csv_keys(path: Path, table: Table, block_bytes: int) -> Iterator[pa.Table]:
     types = {name: arrow_schema(table.name).field(name).type for name in table.key}
     reader = pacsv.open_csv(
-        path,
+        for_arrow(path),
         read_options=pacsv.ReadOptions(block_size=block_bytes),
         parse_options=pacsv.ParseOptions(newlines_in_values=True),
         convert_options=pacsv.ConvertOptions(

@@ -12,7 +12,9 @@ from etl.check import doctor_cluster
 from etl.check.diagnosis import Check, Diagnosis, skipped, wrong
 from etl.check.doctor_cluster import ClusterDoctor
 from etl.check.doctor_output import OutputDoctor, Source
+from etl.check.doctor_store import StoreDoctor
 from etl.errors import UsageError
+from etl.load.place import in_store
 from etl.scrub import text as masked
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ def examine(reach: Callable[[], Connection], terms: Terms) -> Diagnosis:
         if cluster.facts is not None:
             host = urlsplit(connection.url).netloc
             source = Source(name=cluster.facts.uuid or host, hidden=cluster.facts.hidden)
-    checks += OutputDoctor(terms.output, source).checks()
+    kind = OutputDoctor if in_store(terms.output) is None else StoreDoctor
+    checks += kind(terms.output, source).checks()
     return Diagnosis(checks=tuple(checks))
 
 

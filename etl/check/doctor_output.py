@@ -17,10 +17,10 @@ from etl.check.snapshot import Depth, check_snapshot
 from etl.check.verify import MOST_ROWS
 from etl.errors import EtlError
 from etl.load.lock import holder_of
+from etl.load.place import storage_of
 from etl.load.reader import Snapshot, open_snapshot
 from etl.load.recover import check_known, replaces_sandbox
 from etl.load.steps import Step
-from etl.load.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ class OutputDoctor:
     """
 
     def __init__(self, output: Path, source: Source | None) -> None:
-        self._storage = Storage(output)
+        self._storage = storage_of(output)
         self._layout = self._storage.layout
         self._source = source
         self._latest: Snapshot | None = None

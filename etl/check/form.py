@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.check.findings import Kind, Scope, one_line
+from etl.load.place import for_arrow
 from etl.schema.arrow import arrow_schema
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def has_readable_form(scope: Scope, name: str, entry: FileEntry, *, current: boo
     """
     path = scope.folder / entry.path
     try:
-        with pq.ParquetFile(path, pre_buffer=False) as file:
+        with pq.ParquetFile(for_arrow(path), pre_buffer=False) as file:
             rows, found = file.metadata.num_rows, file.schema_arrow
     except (OSError, pa.ArrowException) as error:
         scope.tell(Kind.UNREADABLE, path, f"cannot be read as Parquet: {one_line(error)}")

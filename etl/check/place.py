@@ -8,11 +8,12 @@ import msgspec
 
 from etl.check.findings import Findings, Kind, one_line
 from etl.errors import OutputError
-from etl.load.folders import listing, run_ids, was_published
-from etl.load.layout import Layout, is_run_id, is_unfinished, unfinished
+from etl.load.folders import leftovers, listing, run_ids, was_published
+from etl.load.layout import Layout, is_run_id, unfinished
 from etl.load.lock import Holder
 from etl.load.manifest import RunState
-from etl.load.pointer import read_pointer
+from etl.load.place import in_store, is_there
+from etl.load.pointer import mended_pointer, read_pointer
 from etl.load.reader import nothing_published, snapshot_of
 from etl.load.runs import read_run
 
@@ -58,7 +59,9 @@ def published(layout: Layout, findings: Findings) -> str | None:
         OutputError: nothing was ever published here.
     """
     snapshots = run_ids(layout.snapshots)
-    newest = f"link it to {_name(layout, snapshots[-1])}" if snapshots else "restore the dataset from a backup"
+    newest = (
+        mended_pointer(layout.root, _name(layout, snapshots[-1])) if snapshots else "restore the dataset from a backup"
+    )
     if layout.pointer.exists() and layout.link.is_symlink():
         detail = f"stands beside {layout.pointer.name}, and only one of them should; the next run settles it"
         findings.add(Kind.POINTER, layout.link, detail)
@@ -71,9 +74,10 @@ def published(layout: Layout, findings: Findings) -> str | None:
     if run_id is None:
         if not any(_was_published(layout, name) for name in snapshots):
             raise OutputError(nothing_published(layout.root))
-        findings.add(Kind.POINTER, layout.link, f"is not there, though snapshots were published; {newest}")
+        path = layout.link if in_store(layout.root) is None else layout.pointer
+        findings.add(Kind.POINTER, path, f"is not there, though snapshots were published; {newest}")
         return None
-    if not layout.snapshot(run_id).is_dir():
+    if not is_there(layout.snapshot(run_id)):
         path = layout.pointer if layout.pointer.exists() else layout.link
         findings.add(Kind.POINTER, path, f"names {_name(layout, run_id)}, which is not there; {newest}")
         return None
@@ -115,8 +119,10 @@ def look_around(layout: Layout, findings: Findings) -> None:
         elif path not in parts:
             findings.add(Kind.FOREIGN, path, "is no part of the dataset; better kept elsewhere")
     for folder in (layout.snapshots, layout.runs, layout.staging):
-        for path in private_listing(folder, findings):
-            if is_unfinished(path.name):
+        there = private_listing(folder, findings)
+        unfinished_ones = set(leftovers(folder)) if there and folder != layout.staging else set()
+        for path in there:
+            if path in unfinished_ones:
                 findings.add(Kind.LEFTOVER, path, "unfinished, by a run that died or still works; the next removes it")
             elif not is_run_id(path.name):
                 findings.add(Kind.FOREIGN, path, "is no part of the dataset; better kept elsewhere")

@@ -14,6 +14,7 @@ from etl.check.place import is_private, private_listing, tell_private, without_p
 from etl.errors import OutputError
 from etl.load.layout import MANIFEST, Layout, is_run_id
 from etl.load.manifest import RunManifest, RunState
+from etl.load.place import for_arrow, is_there
 from etl.load.runs import FAILED, OUTCOMES, OUTCOMES_SCHEMA, REJECTED, REMEDY, read_run
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def check_records(layout: Layout, latest: str | None, findings: Findings) -> int
     for name in names:
         own = Findings(layout.root)
         _check_record(layout, name, latest, own)
-        if layout.run(name).is_dir():  # else a run that works now has pruned it
+        if is_there(layout.run(name)):  # else a run that works now has pruned it
             findings.extend(own)
     return len(names)
 
@@ -76,7 +77,7 @@ def _check_state(path: Path, run: RunManifest, latest: str | None, findings: Fin
 def _check_outcomes(path: Path, run: RunManifest, findings: Findings) -> None:
     counts: Counter[str | None] = Counter()
     try:
-        with pq.ParquetFile(path, pre_buffer=False) as file:
+        with pq.ParquetFile(for_arrow(path), pre_buffer=False) as file:
             found = file.schema_arrow
             if not found.equals(OUTCOMES_SCHEMA):
                 findings.add(Kind.RUN, path, f"has not the columns of {OUTCOMES}; {REMEDY}")

@@ -20,6 +20,7 @@ from etl.load.folders import run_ids
 from etl.load.layout import MANIFEST, Layout
 from etl.load.manifest import SnapshotManifest, read_manifest
 from etl.load.parquet import FORMAT
+from etl.load.place import is_there
 
 if TYPE_CHECKING:
     from etl.load.manifest import FileEntry
@@ -118,7 +119,7 @@ def _remedy(layout: Layout, run_id: str, parent: str | None, *, is_latest: bool)
     if not is_latest:
         return f"move {name}/{run_id} away: `latest` does not need it"
     older = [other for other in run_ids(layout.snapshots) if other < run_id]
-    if parent is not None and layout.snapshot(parent).is_dir():
+    if parent is not None and is_there(layout.snapshot(parent)):
         return f"restore {name}/{run_id} from a backup, or link `latest` to its parent {name}/{parent}"
     if parent is None and older:
         return f"restore {name}/{run_id} from a backup, or link `latest` to {name}/{older[-1]}"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etl.check.findings import Finding, Findings
 from etl.check.place import look_around, published
@@ -14,7 +13,11 @@ from etl.errors import OutputError
 from etl.load.build import Limits
 from etl.load.folders import run_ids
 from etl.load.layout import Layout
+from etl.load.place import is_there, located
 from etl.load.pointer import read_pointer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MOST_ROWS = Limits().file_rows
 """That a file may have."""
@@ -90,12 +93,12 @@ def verify(path: str | Path, *, everything: bool = False, most_rows: int = MOST_
     Raises:
         OutputError: no dataset is published there, or a folder cannot be read.
     """
-    layout = Layout(Path(path).absolute())
+    layout = Layout(located(path).absolute())
     while True:
         findings, named = Findings(layout.root), _named(layout)
         latest = published(layout, findings)
         checked = _check_snapshots(layout, latest, findings, everything=everything, most_rows=most_rows)
-        if layout.snapshot(latest).is_dir() if latest is not None else _named(layout) == named:
+        if is_there(layout.snapshot(latest)) if latest is not None else _named(layout) == named:
             break
     runs = check_records(layout, latest, findings)
     look_around(layout, findings)
@@ -133,7 +136,7 @@ def _check_snapshots(
         is_latest = run_id == latest
         depth = Depth.FULL if is_latest or everything else Depth.SIZES
         one = check_snapshot(layout, run_id, own, is_latest=is_latest, depth=depth, most_rows=most_rows)
-        if layout.snapshot(run_id).is_dir():
+        if is_there(layout.snapshot(run_id)):
             findings.extend(own)
             checked[run_id] = one
     return checked

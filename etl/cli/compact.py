@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +10,7 @@ from etl.cli import options
 from etl.cli.present import counted, show_run
 from etl.cli.signals import stopping
 from etl.errors import ExitCode
+from etl.load.place import located, shown_pointer
 from etl.observe.logs import configure
 from etl.pipeline.compact import compact
 from etl.pipeline.stop import Stop
@@ -38,7 +38,7 @@ def command(output: str, **given: Any) -> None:  # noqa: ANN401 - as click hands
     """
     configure(-1 if given["quiet"] else given["verbose"])
     settings = RunSettings(
-        output=Path(output),
+        output=located(output),
         output_mode=given["output_mode"],
         keep_snapshots=given["keep_snapshots"],
         keep_hours=given["keep_hours"],
@@ -58,5 +58,8 @@ def _lines(summary: RunSummary) -> list[str]:
     if summary.adopted:
         lines.append(f"{counted(summary.adopted, 'more job')} adopted from runs that died")
     if summary.snapshot is None:
-        return [*lines, f"{counted(before, 'file')}, none to join: nothing has changed in {summary.output}/latest"]
-    return [*lines, f"{counted(before, 'file')} became {after:,}; published in {summary.output}/latest"]
+        return [
+            *lines,
+            f"{counted(before, 'file')}, none to join: nothing has changed in {shown_pointer(summary.output)}",
+        ]
+    return [*lines, f"{counted(before, 'file')} became {after:,}; published in {shown_pointer(summary.output)}"]

@@ -13,7 +13,7 @@ from etl.check.doctor import examine
 from etl.cli import options
 from etl.cli.present import counted
 from etl.cli.run import flags, limits
-from etl.cli.values import whole
+from etl.cli.values import place_of
 from etl.errors import ExitCode
 from etl.observe.logs import configure, printable
 from etl.pipeline.times import time_of
@@ -45,7 +45,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 - as click hands them over
     """
     configure(-1)
     terms = Terms(
-        output=whole(given["output"]),
+        output=place_of(given["output"]),
         settle_s=given["settle"],
         overlap_s=given["overlap"],
         time_of=time_of,

@@ -17,6 +17,7 @@ from etl.cli.values import Place
 from etl.dataset.export import Export, Exported
 from etl.dataset.export_files import FORMATS, Folder, Stream
 from etl.errors import UsageError
+from etl.load.place import located
 from etl.observe.logs import configure, printable
 from etl.observe.progress import progress
 from etl.schema.tables import TABLES
@@ -66,7 +67,7 @@ def command(dest: str, **given: Any) -> None:  # noqa: ANN401 - as click hands t
       etl export - --format jsonl --table sync_jobs | jq .error
     """
     configure(-1 if given["quiet"] else given["verbose"])
-    root = Path(given["output"]).absolute()
+    root = located(given["output"]).absolute()
     tables = tuple(dict.fromkeys(given["tables"])) or tuple(table.name for table in TABLES)
     destination = _destination(dest, root, given)
     export = Export(root, filters_of(given))

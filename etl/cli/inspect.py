@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +11,7 @@ from etl.cli import options
 from etl.cli.present import counted, table_lines
 from etl.dataset.difference import Difference, difference, named_snapshot
 from etl.dataset.overview import Overview, overview
+from etl.load.place import located
 from etl.observe.logs import printable
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def command(output: str, diff: tuple[str, str] | None, *, as_json: bool) -> None
       etl inspect --output /srv/sync-jobs --json
       etl inspect --diff previous latest
     """
-    root = Path(output).absolute()
+    root = located(output).absolute()
     if diff is not None:
         found = difference(named_snapshot(root, diff[0]), named_snapshot(root, diff[1]))
         click.echo(json.dumps(found.as_json(), indent=2) if as_json else "\n".join(_difference_lines(found)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from etl.cli.exits import exit_code_of
 from etl.cli.options import option
-from etl.cli.values import Place, whole
+from etl.cli.values import Place, place_of
 from etl.errors import UsageError
 from etl.observe.logs import tell_problem
 from etl.settings.extras import check_libraries
@@ -39,7 +39,7 @@ class Meter:
     def __init__(self, path: Path, output: str) -> None:
         _check(path)
         self._path = path
-        self._output = whole(output)
+        self._output = place_of(output)
         self._began = time.monotonic()
         self._summary: RunSummary | None = None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from etl.cli.misspelt import tell_misspelt
-from etl.cli.values import Hours, Place, above_zero, duration, formats, mode, names, share, size
+from etl.cli.values import Hours, Output, Place, above_zero, duration, formats, mode, names, share, size
 from etl.observe.logs import LogFormat, choose_format
 from etl.settings import Transport
 
@@ -44,10 +44,10 @@ def chain(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 
 output_option = option(
     "--output",
-    type=Place(file_okay=False),
+    type=Output(file_okay=False),
     default="output",
     show_default=True,
-    help="Folder of the dataset.",
+    help="Folder of the dataset, or s3://bucket/prefix, which needs the extra [s3].",
 )
 
 json_option = option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

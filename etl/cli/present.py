@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from etl.errors import ExitCode
+from etl.load.place import shown_pointer
 from etl.observe.logs import log_end, printable, tell_problem, tell_warning
 
 if TYPE_CHECKING:
@@ -135,10 +136,12 @@ def _lines(summary: RunSummary) -> list[str]:
             f"{counted(summary.figures['left_alone'], 'settled job')} met and left alone"
         )
     if summary.snapshot is not None:
-        lines.append(f"published in {summary.output}/latest")
+        lines.append(f"published in {shown_pointer(summary.output)}")
     elif summary.exit_code in {ExitCode.OK, ExitCode.INCOMPLETE}:
         lines.append(
-            f"nothing has changed in {summary.output}/latest" if any(summary.rows.values()) else "nothing to publish"
+            f"nothing has changed in {shown_pointer(summary.output)}"
+            if any(summary.rows.values())
+            else "nothing to publish"
         )
     if summary.failed_file is not None:
         lines.append(f"to try again: etl run {summary.failed_file}")

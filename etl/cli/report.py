@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +14,7 @@ from etl.cli.streams import standard_output, until_nobody_reads
 from etl.cli.values import Place, whole
 from etl.dataset.export_files import Folder, Stream
 from etl.errors import UsageError
+from etl.load.place import located
 from etl.observe.logs import configure, printable
 from etl.observe.progress import progress
 from etl.report.figures import gather
@@ -22,6 +22,8 @@ from etl.report.page import render
 from etl.settings.extras import check_libraries
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from etl.dataset.export_files import Destination
     from etl.report.figures import Figures
 
@@ -54,7 +56,7 @@ def command(to: str, **given: Any) -> None:  # noqa: ANN401 - as click hands the
     """
     configure(-1 if given["quiet"] else given["verbose"])
     check_libraries("etl report", extra="report", names=("plotly", "jinja2"))
-    root = Path(given["output"]).absolute()
+    root = located(given["output"]).absolute()
     destination, file = _destination(to, root)
     destination.open([file])
     with progress(None, "jobs", quiet=given["quiet"]) as shown:

@@ -20,6 +20,7 @@ from etl.cli.values import Place
 from etl.errors import ExitCode, UsageError
 from etl.extract.filters import JobFilters
 from etl.extract.jobs_file import JobsFile, read_jobs
+from etl.load.place import located
 from etl.observe.logs import configure, tell_warning
 from etl.pipeline.rehearsal import rehearse, rehearse_all
 from etl.pipeline.run import run
@@ -127,7 +128,7 @@ def limits(given: dict[str, Any]) -> dict[str, float | int | Transport]:
 def run_settings(given: dict[str, Any], *, source: str | None = None) -> RunSettings:
     """Pick what concerns the run."""
     return RunSettings(
-        output=Path(given["output"]),
+        output=located(given["output"]),
         formats=given["formats"],
         csv_raw=given["csv_raw"],
         output_mode=given["output_mode"],

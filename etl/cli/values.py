@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from etl.errors import UsageError
+from etl.load.place import is_address, located
 from etl.settings import FORMATS, LONGEST_S, Share, seconds, size_bytes
 
 
@@ -54,6 +56,25 @@ class Place(click.Path):
         if problem is not None:
             self.fail(problem, param, ctx)
         return super().convert(value, param, ctx)
+
+
+class Output(Place):
+    """The folder of a dataset, or its address in an object store; the text stays as it was given."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's interface
+        """Check the path or the address."""
+        if not is_address(os.fspath(value)):
+            return super().convert(value, param, ctx)
+        try:
+            located(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+        return value
+
+
+def place_of(output: str) -> Path:
+    """Return where a dataset is, as summaries name it: whole, its links as they are."""
+    return located(output) if is_address(output) else whole(output)
 
 
 def whole(path: str) -> Path:

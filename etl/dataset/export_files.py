@@ -16,6 +16,7 @@ from etl.load import csv_form, parquet
 from etl.load.csv_form import TIME_FORMAT, write_csv
 from etl.load.layout import TMP
 from etl.load.parquet import ParquetFile, WrittenTable
+from etl.load.place import in_store
 from etl.load.steps import Step
 from etl.load.storage import NewFile, Storage
 from etl.schema.arrow import arrow_schema
@@ -121,7 +122,7 @@ class Folder:
         self._storage.make_folder(self._path)
 
     def _check(self, files: Sequence[str]) -> None:
-        if self._path.resolve().is_relative_to(self._dataset.resolve()):
+        if in_store(self._dataset) is None and self._path.resolve().is_relative_to(self._dataset.resolve()):
             msg = f"{self._path}: lies in the dataset {self._dataset}; name a folder outside of it"
             raise UsageError(msg)
         if self._path.exists() and not self._path.is_dir():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import pandas as pd
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 
 from etl.dataset.joins import jobs_with_connectors, latest_of_each_connector
 from etl.load.layout import Layout
+from etl.load.place import located
 from etl.load.reader import Snapshot, published_snapshot
 from etl.load.runs import read_runs
 from etl.model import Outcome
@@ -24,6 +24,7 @@ from etl.schema.tables import TABLES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
+    from pathlib import Path
 
 Filter = tuple[str, str, Any]
 """A condition on a column: (name, operator, value); operators are == != < <= > >= in and not in."""
@@ -260,11 +261,12 @@ def open_dataset(path: str | Path = "output") -> Dataset:
     """Open the dataset in a folder, pinned to what is published now.
 
     Args:
-        path: the folder that `etl run --output` wrote to.
+        path: the folder that `etl run --output` wrote to, or its address, such as s3://bucket/prefix.
 
     Raises:
+        UsageError: it is an address of another kind, or a library that it needs is missing.
         OutputError: there is no dataset, or it cannot be read.
     """
-    root = Path(path)
+    root = located(path)
     snapshot = published_snapshot(root)
     return Dataset(root, snapshot)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
@@ -12,6 +11,7 @@ import pyarrow.compute as pc
 from etl.load.folders import run_ids
 from etl.load.layout import Layout
 from etl.load.manifest import RunManifest, RunState
+from etl.load.place import located
 from etl.load.reader import Snapshot, published_snapshot
 from etl.load.runs import ONLY_JOINS, PrivateRecordsError, read_runs
 from etl.schema.tables import TABLES
@@ -19,6 +19,7 @@ from etl.schema.tables import TABLES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
 _CHECKED = frozenset({RunState.PUBLISHED, RunState.UNCHANGED})
 
@@ -120,7 +121,7 @@ def overview(path: str | Path) -> Overview:
     Raises:
         OutputError: there is no dataset, or it cannot be read.
     """
-    root = Path(path).absolute()
+    root = located(path).absolute()
     snapshot = published_snapshot(root)
     layout = Layout(root)
     runs, notes = records_or_notes(layout)

@@ -12,7 +12,7 @@ import msgspec
 from filelock import FileLock, SoftFileLock, Timeout
 
 from etl.errors import LockedError, OutputError
-from etl.load.objects.lease import Lease, holder_of_lease
+from etl.load.objects.lease import Lease, holder_of_lease, read_held
 from etl.load.objects.storage import ObjectStorage
 from etl.load.place import in_store
 
@@ -85,6 +85,26 @@ class DatasetLock:
     def release(self) -> None:
         """Give the lock back; doing it twice is fine."""
         self._lock.release()
+
+
+def name_of_holder(path: Path) -> bytes:
+    """Return what the run that holds a dataset has left there, the same as long as it does.
+
+    Args:
+        path: of the lock.
+
+    Raises:
+        OutputError: it cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        msg = f"{path}: cannot be read: {error.strerror}; check the permissions, or choose another --output"
+        raise OutputError(msg) from error
+    if in_store(path) is None:
+        return content
+    held = read_held(content)
+    return b"" if held is None else f"{held.run} {held.host} {held.pid}".encode()
 
 
 def holder_of(path: Path) -> str | None:

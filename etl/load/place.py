@@ -44,7 +44,7 @@ def located(given: str | Path) -> Path:
     """
     address = _ADDRESS.match(given) if isinstance(given, str) else None
     if address is None:
-        return Path(given)
+        return Path(given) if isinstance(given, str) else given
     scheme = address["scheme"].lower()
     if scheme not in _LIBRARIES:
         msg = f"{scheme}://...: no place for a dataset; name a folder, s3://bucket/prefix or memory://name"
@@ -83,6 +83,12 @@ def storage_of(root: Path, *, mode: int | None = None) -> Storage:
     """
     address = in_store(root)
     return Storage(root, mode=mode) if address is None else ObjectStorage(address)
+
+
+def is_shared(root: Path) -> bool:
+    """Tell whether other programs see the same dataset."""
+    address = in_store(root)
+    return address is None or address.store.is_shared
 
 
 def in_store(path: object) -> ObjectPath | None:

@@ -16,7 +16,6 @@ from etl.errors import OutputError
 from etl.load.index import RECHECK_COLUMNS
 from etl.load.layout import MANIFEST, is_run_id
 from etl.load.manifest import RunManifest, RunState, encode, read_manifest
-from etl.load.objects.store import StoreError
 from etl.load.parquet import ParquetFile
 from etl.load.place import for_arrow, in_store, is_there
 from etl.model import IdRecord, Outcome
@@ -74,7 +73,7 @@ class RunRecord:
         inputs: what was asked for.
         settings: the run's.
         counts: of whatever is worth counting.
-        timings: seconds by stage.
+        timings: seconds by stage, of those that are over; see `RunManifest`.
         versions: of the program and its libraries.
     """
 
@@ -177,8 +176,6 @@ def read_runs(layout: Layout) -> Records:
         except OutputError as error:
             if isinstance(error.__cause__, PermissionError):
                 raise _private(layout) from error
-            if isinstance(error, StoreError):
-                raise  # which tells nothing of the record
             if is_there(layout.run(name)):  # else a run that works now has pruned it
                 damaged.append(str(error))
     runs.sort(key=lambda run: run.started_at)  # ids of one second are in no order
@@ -219,8 +216,6 @@ def is_whole(layout: Layout, run_id: str) -> bool:
     """Tell whether the manifest of a run can be read."""
     try:
         read_run(layout, run_id)
-    except StoreError:
-        raise  # which tells nothing of the record
     except OutputError:
         return False
     return True

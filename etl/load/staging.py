@@ -12,7 +12,6 @@ from etl.errors import OutputError
 from etl.load.layout import BATCH_MANIFEST, TMP, is_batch_number, is_run_id
 from etl.load.manifest import BatchManifest, Origin, StagedTable, encode, read_manifest
 from etl.load.merge import small_stretches
-from etl.load.objects.store import StoreError
 from etl.load.place import in_store, is_there, sizes_in
 from etl.load.pool import give_back_memory
 from etl.load.stretch import JOBS, Stretch, one_batch
@@ -234,8 +233,6 @@ def sweep(storage: Storage, run: Path) -> None:
 def _read_batch(folder: Path) -> Batch | None:
     try:
         manifest = read_manifest(folder / BATCH_MANIFEST, BatchManifest, remedy="its ids are fetched again")
-    except StoreError:
-        raise  # which tells nothing of the batch
     except OutputError:
         return None
     batch = Batch(folder=folder, manifest=manifest)

@@ -12,6 +12,8 @@ from etl.engine.work import Steps
 from etl.errors import OutputError, UsageError
 from etl.extract.auth import secrets_of
 from etl.load.layout import Layout
+from etl.load.lock import name_of_holder
+from etl.load.place import in_store
 from etl.schema.arrow import schema_fingerprint
 from etl.settings import has_credentials, with_own, without_secrets
 from etl.transform.redact import REDACTOR_VERSION
@@ -104,11 +106,11 @@ def check_output(root: Path, holder: bytes) -> None:
     except OutputError:
         same = False
     if not same:
-        msg = (
-            f"{root} is not the run's output folder there: let all workers and the run see one file system under "
-            "the same path"
-        )
+        one = "one file system under the same path" if in_store(root) is None else "one store, by AWS_ENDPOINT_URL"
+        msg = f"{root} is not the run's output folder there: let all workers and the run see {one}"
         raise OutputError(msg)
+    if in_store(root) is not None:
+        return  # whether a store lets an account write, it tells only to whoever does
     staging = Layout(root).staging
     if not all(os.access(folder, os.W_OK | os.X_OK) for folder in (root, staging) if folder.exists()):
         msg = f"{root} cannot be written to there: start workers under the account that starts the run"
@@ -121,9 +123,4 @@ def holder_in(root: Path) -> bytes:
     Raises:
         OutputError: it cannot be read.
     """
-    path = Layout(root).lock
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        msg = f"{path}: cannot be read: {error.strerror}; check the permissions, or choose another --output"
-        raise OutputError(msg) from error
+    return name_of_holder(Layout(root).lock)

@@ -14,9 +14,9 @@ from etl.extract.client import Client
 from etl.extract.fetch import Fetcher
 from etl.extract.many import ManyFetcher
 from etl.jsontext import NotJsonError, decode
+from etl.load.place import storage_of
 from etl.load.pool import give_back_unused
 from etl.load.staging import StagedSummary, stage
-from etl.load.storage import Storage
 from etl.model import Answer, AnswerKind, Document, IdRecord, Outcome, Provenance, RequestedId, StagedBatch
 from etl.pipeline.abroad import BatchesAbroad
 from etl.settings import Strategy
@@ -255,7 +255,7 @@ def stage_rows(
     if not not_found and not result.tables["sync_jobs"].num_rows:
         return None
     batch = StagedBatch(number=number, tables=result.tables, not_found=not_found)
-    return stage(Storage(place.output), place.run_id, place.provenance, batch, attempt=place.attempt)
+    return stage(storage_of(place.output), place.run_id, place.provenance, batch, attempt=place.attempt)
 
 
 def _record(answer: Answer, refused: str | None, line: int | None) -> IdRecord:

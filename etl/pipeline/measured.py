@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 
 from etl.errors import OutputError
 from etl.load.layout import Layout
+from etl.load.objects.store import StoreError
+from etl.load.place import for_arrow
 from etl.load.reader import open_snapshot
 from etl.load.runs import OUTCOMES
 from etl.observe.metrics import RunMetrics
@@ -38,7 +40,7 @@ def measured(
     snapshot = _published(output)
     newest = None if snapshot is None else _newest(snapshot)
     return RunMetrics(
-        output=os.fsencode(output).decode("utf-8", "backslashreplace"),  # a label cannot hold other bytes
+        output=os.fsencode(str(output)).decode("utf-8", "backslashreplace"),  # a label cannot hold other bytes
         exit_code=exit_code,
         ended_at=ended_at.timestamp(),
         duration_s=duration_s,
@@ -53,7 +55,7 @@ def measured(
 def _published(output: Path) -> Snapshot | None:
     try:
         return open_snapshot(output)
-    except OutputError:
+    except (OutputError, StoreError):
         return None  # what is wrong there, the run itself has told
 
 
@@ -62,8 +64,11 @@ def _newest(snapshot: Snapshot) -> datetime | None:
     months = [month for month in snapshot.months() if month is not None]
     files = snapshot.month_files("sync_jobs", max(months)) if months else []
     try:
-        times = [pc.max(pq.read_table(path, columns=["created_at"], partitioning=None)["created_at"]) for path in files]
-    except (OSError, pa.ArrowException):
+        times = [
+            pc.max(pq.read_table(for_arrow(path), columns=["created_at"], partitioning=None)["created_at"])
+            for path in files
+        ]
+    except (OSError, pa.ArrowException, StoreError):
         return None
     newest: datetime | None = max((time.as_py() for time in times if time.is_valid), default=None)
     return newest
@@ -71,8 +76,8 @@ def _newest(snapshot: Snapshot) -> datetime | None:
 
 def _retries(path: Path) -> int | None:
     try:
-        attempts = pq.read_table(path, columns=["attempts"], partitioning=None)["attempts"]
-    except (OSError, pa.ArrowException):
+        attempts = pq.read_table(for_arrow(path), columns=["attempts"], partitioning=None)["attempts"]
+    except (OSError, pa.ArrowException, StoreError):
         return None
     beyond: int | None = pc.sum(pc.max_element_wise(pc.subtract(attempts, 1), 0)).as_py()
     return beyond or 0

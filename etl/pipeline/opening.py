@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
+from etl.errors import UsageError
 from etl.extract.client import Client
 from etl.load.layout import new_run_id
+from etl.load.place import is_shared, storage_of
 from etl.load.prune import Retention
-from etl.load.storage import Storage
 from etl.load.writer import Opening, Writer
 from etl.model import IdRecord, Provenance
 from etl.observe.run_name import name_run
@@ -20,6 +21,7 @@ from etl.pipeline.course import Course
 from etl.pipeline.preflight import facts_of, source_of
 from etl.pipeline.spool import Spool
 from etl.schema.arrow import schema_fingerprint
+from etl.settings import Engine
 from etl.transform.redact import REDACTOR_VERSION
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def opened(
         LockedError: another run holds the lock.
         OutputError: the dataset cannot be read or written.
     """
+    settings = _within_reach(settings)
     provenance = Provenance(
         source=source,
         schema_fingerprint=schema_fingerprint(),
@@ -76,7 +79,7 @@ def opened(
     name_run(opening.run_id)
     records: Spool[IdRecord] = Spool()
     rejected: Spool[bytes] = Spool()
-    storage = Storage(settings.output.absolute(), mode=settings.output_mode)
+    storage = storage_of(settings.output.absolute(), mode=settings.output_mode)
     with closing(records), closing(rejected), Writer.open(storage, opening) as writer:
         yield Course(
             run_id=opening.run_id,
@@ -91,6 +94,20 @@ def opened(
             inputs=dict(inputs),
             shown_settings=dict(shown_settings),
         )
+
+
+def _within_reach(settings: RunSettings) -> RunSettings:
+    """Let a run whose output only this program sees do everything by itself.
+
+    Raises:
+        UsageError: it was to be done on other machines.
+    """
+    if is_shared(settings.output):
+        return settings
+    if settings.engine is not Engine.LOCAL:
+        msg = f"{settings.output}: only this program sees it; name a folder or s3://bucket/prefix with --engine dask"
+        raise UsageError(msg)
+    return replace(settings, workers=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

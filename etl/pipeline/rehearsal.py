@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from etl.extract.client import Client
 from etl.extract.walk.pages import PAGE_SIZE, REACH
+from etl.load.folders import listing
 from etl.load.index import published_index
 from etl.load.layout import BATCH_MANIFEST, Layout, is_batch_number
+from etl.load.place import is_there
 from etl.load.reader import open_snapshot
 from etl.load.recover import replaces_sandbox
 from etl.load.runs import rechecks
@@ -169,7 +171,11 @@ def rehearse_all(filters: JobFilters, connection: Connection, settings: RunSetti
 
 def _staged(layout: Layout) -> int:
     """Return the number of batches that exist; one that was still being written when its run died does not."""
-    return sum(is_batch_number(path.parent.name) for path in layout.staging.glob(f"*/*/{BATCH_MANIFEST}"))
+    return sum(
+        is_batch_number(folder.name) and is_there(folder, BATCH_MANIFEST)
+        for run in listing(layout.staging)
+        for folder in (listing(run) if run.is_dir() else ())
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,18 +11,18 @@ import os
 import secrets
 import socket
 import time
+from datetime import datetime  # noqa: TC003 - msgspec resolves the types of the fields at run time
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from etl.errors import LockedError, OutputError
+from etl.errors import LockedError
 from etl.load.objects.program import has_died, program_mark
+from etl.load.objects.store import StoreError
 from etl.observe.logs import LOGGER
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from etl.load.objects.path import ObjectPath
 
 LEASE_S = 60.0
@@ -73,7 +73,7 @@ class Lease:
 
         Raises:
             LockedError: another run holds it; the message names it.
-            OutputError: the store refuses.
+            StoreError: the store refuses.
         """
         pid = os.getpid()
         lease = cls(path, Held(run=run_id, host=socket.gethostname(), pid=pid, since=now, program=program_mark(pid)))
@@ -94,7 +94,7 @@ class Lease:
 
         Raises:
             LockedError: it is not.
-            OutputError: the store refuses.
+            StoreError: the store refuses.
         """
         self._renew()
         self.check()
@@ -109,7 +109,7 @@ class Lease:
             return
         try:
             self._write(is_free=True)
-        except OutputError as error:
+        except StoreError as error:
             LOGGER.warning("the lease of the dataset could not be given back, and runs out by itself: %s", error)
 
     def _begin(self) -> None:
@@ -145,7 +145,7 @@ class Lease:
         while not self._ended.wait(_RENEWAL_S):
             try:
                 self._renew()
-            except OutputError as error:  # the next time may go well; if not, `check` counts
+            except StoreError as error:  # the next time may go well; if not, `check` counts
                 LOGGER.warning("the lease of the dataset could not be renewed: %s", error)
 
     def _renew(self) -> None:
@@ -189,7 +189,7 @@ def holder_of_lease(path: ObjectPath) -> str | None:
     """Say who holds the lease of a dataset; None where it is free.
 
     Raises:
-        OutputError: the store refuses.
+        StoreError: the store refuses.
     """
     try:
         found = path.store.read_tagged(path.key)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from etl.errors import OutputError
+from etl.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
-class StoreError(OutputError):
-    """The store does not give what was asked for, and not since the object is missing: nothing can be told from that.
+class StoreError(EtlError):
+    """The store does not give what was asked for, and not since the object is missing.
 
-    The message carries place, cause and remedy.
+    It is no `OutputError`: whoever takes one for damage of what cannot be read would be wrong here. The message carries
+    place, cause and remedy.
     """
+
+    exit_code = ExitCode.OUTPUT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
