@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from measured import cost_of
+from measured import Cost, cost_of
 from server import population_of
 
 from etl.sandbox.generated import GeneratedJobs
@@ -39,13 +39,18 @@ def write_dump(path: Path, documents: int) -> int:
     return broken + 1
 
 
+def replayed(dump: Path, output: Path) -> Cost:
+    """Replay a dump into an empty folder; return what that cost."""
+    replay = shlex.join([sys.executable, "-m", "etl", "replay", str(dump), "-q", "--output", str(output)])
+    # The broken line makes it end with 3: published, but not all of it.
+    return cost_of(["sh", "-c", f"{replay}; test $? = 3"], folder=dump.parent, env={})
+
+
 def peak_of(documents: int, folder: Path) -> int:
     """Replay so many documents, print the figures, and return the peak of memory in bytes."""
     dump, output = folder / f"dump-{documents}.ndjson", folder / f"out-{documents}"
     broken = write_dump(dump, documents)
-    replay = shlex.join([sys.executable, "-m", "etl", "replay", str(dump), "-q", "--output", str(output)])
-    # The broken line makes it end with 3: published, but not all of it.
-    cost = cost_of(["sh", "-c", f"{replay}; test $? = 3"], folder=folder, env={})
+    cost = replayed(dump, output)
     (run,) = (output / "runs").iterdir()
     outcomes = pq.read_table(run / "outcomes.parquet", columns=["id", "outcome"]).to_pylist()
     rejected = [row["id"] for row in outcomes if row["outcome"] == "rejected"]
