@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from etl.cli.misspelt import tell_misspelt
-from etl.cli.values import Hours, Output, Place, above_zero, duration, formats, mode, names, share, size
+from etl.cli.values import Anywhere, Hours, Place, above_zero, duration, formats, mode, names, share, size
 from etl.observe.logs import LogFormat, choose_format
 from etl.settings import Transport
 
@@ -44,7 +44,7 @@ def chain(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 
 output_option = option(
     "--output",
-    type=Output(file_okay=False),
+    type=Anywhere(file_okay=False),
     default="output",
     show_default=True,
     help="Folder of the dataset, or s3://bucket/prefix, which needs the extra [s3].",

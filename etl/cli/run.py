@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +15,7 @@ from etl.cli.metrics import metrics_option
 from etl.cli.present import show_rehearsal, show_run, show_whole_rehearsal
 from etl.cli.signals import stopping
 from etl.cli.streams import standard_input
-from etl.cli.values import Place
+from etl.cli.values import Anywhere
 from etl.errors import ExitCode, UsageError
 from etl.extract.filters import JobFilters
 from etl.extract.jobs_file import JobsFile, read_jobs
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@click.argument("jobs_file", type=Place(readable=False), required=False, envvar="ETL_JOBS_FILE")
+@click.argument("jobs_file", type=Anywhere(readable=False), required=False, envvar="ETL_JOBS_FILE")
 @options.option("--all", "whole", is_flag=True, help="Fetch every sync job on the cluster, instead of a jobs file.")
 @filter_options
 @options.connection_options
@@ -167,7 +166,7 @@ def read_jobs_file(path: str) -> JobsFile:
     if path == "-":
         return read_jobs(standard_input())
     try:
-        with Path(path).open("rb") as stream:
+        with located(path).open("rb") as stream:
             return read_jobs(stream)
     except OSError as error:
         msg = (

@@ -58,8 +58,8 @@ class Place(click.Path):
         return super().convert(value, param, ctx)
 
 
-class Output(Place):
-    """The folder of a dataset, or its address in an object store; the text stays as it was given."""
+class Anywhere(Place):
+    """A path of this machine, or an address in an object store; the text stays as it was given."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's interface
         """Check the path or the address."""

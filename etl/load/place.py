@@ -47,7 +47,7 @@ def located(given: str | Path) -> Path:
         return Path(given) if isinstance(given, str) else given
     scheme = address["scheme"].lower()
     if scheme not in _LIBRARIES:
-        msg = f"{scheme}://...: no place for a dataset; name a folder, s3://bucket/prefix or memory://name"
+        msg = f"{scheme}://... is an address that etl does not know: name a path, s3://bucket/prefix or memory://name"
         raise UsageError(msg)
     bucket, *parts = address["key"].rstrip("/").split("/")
     if not _BUCKET.fullmatch(bucket):  # it is not shown: a key may stand in its place
