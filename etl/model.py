@@ -1,10 +1,15 @@
-"""The values that stages hand over to each other: frozen, keyword-only, free of behaviour that needs a stage."""
+"""The values that stages hand over to each other: frozen, keyword-only, free of behaviour that needs a stage.
+
+What there is one of for each id is a msgspec Struct: it crosses to another program in a third of the time.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,8 +38,7 @@ class AnswerKind(StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RequestedId:
+class RequestedId(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An id that can be asked for.
 
     Attributes:
@@ -61,8 +65,7 @@ class InvalidId:
     problem: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The final answer for one id.
 
     Attributes:
@@ -118,8 +121,7 @@ class Provenance:
     exposed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class IdRecord:
+class IdRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of `outcomes.parquet`: what became of one requested id."""
 
     id: str

@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from etl.errors import EtlError
 from etl.extract.fetch import INTERRUPTED, NOT_ATTEMPTED
