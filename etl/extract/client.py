@@ -58,13 +58,18 @@ class Client:
             headers=_template(connection).headers,
             trust=trust_of(connection) if any(hop.lower().startswith("https:") for hop in hops) else None,
         )
+        self._jobs_url = f"{connection.url}/_connector/_sync_job/"
         self._local = threading.local()
         self._lock = threading.Lock()
         self._wires: list[Wire] = []
 
     def get_job(self, job_id: str, *, expires_at: float | None = None) -> Response:
         """Ask for one sync job. For arguments and errors see `request`."""
-        return self.request("GET", f"/_connector/_sync_job/{quote(job_id, safe='')}", expires_at=expires_at)
+        return self._sent(self.job_request(job_id, expires_at=expires_at))
+
+    def job_request(self, job_id: str, *, expires_at: float | None = None) -> Request:
+        """Return the request for one sync job."""
+        return Request(url=f"{self._jobs_url}{quote(job_id, safe='')}", expires_at=expires_at)
 
     def request(
         self,
@@ -89,27 +94,8 @@ class Client:
             UnreachableError: the certificate is not trusted.
             UsageError: the proxy cannot be used.
         """
-        return self._wire().send(self.request_of(method, path, params=params, body=body, expires_at=expires_at))
-
-    def request_of(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str | int] | None = None,
-        body: bytes | None = None,
-        expires_at: float | None = None,
-    ) -> Request:
-        """Return what `request` would send; for arguments see there.
-
-        Raises:
-            NoAnswerError: the time is over.
-        """
-        if expires_at is not None and expires_at <= time.monotonic():
-            msg = f"{self._route.door}: the deadline passed before the request"
-            raise NoAnswerError(msg)
         url = f"{self.connection.url}{path}{f'?{urlencode(params)}' if params else ''}"
-        return Request(method=method, url=url, body=body, expires_at=expires_at)
+        return self._sent(Request(method=method, url=url, body=body, expires_at=expires_at))
 
     def many(self) -> CurlWire | None:
         """Return connections for many requests at once, to be closed by the caller; None where there are none such."""
@@ -136,6 +122,12 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({str(self._route.door)!r}, sends {self.sent})"
+
+    def _sent(self, request: Request) -> Response:
+        if request.expires_at is not None and request.expires_at <= time.monotonic():
+            msg = f"{self._route.door}: the deadline passed before the request"
+            raise NoAnswerError(msg)
+        return self._wire().send(request)
 
     def _wire(self) -> Wire:
         wire: Wire | None = getattr(self._local, "wire", None)

@@ -120,7 +120,7 @@ class Pressure:
         if halted():
             return None
         with self._lock:
-            if self._admits(until):
+            if self._admits(has_begun=until is not None):
                 self._under_way += 1
                 return self._level.round
             queue = self._new if until is None else self._begun
@@ -130,6 +130,20 @@ class Pressure:
             finally:
                 queue.length -= 1
                 self._wake()  # where it was woken, but has no need of the place
+
+    def try_enter(self, *, has_begun: bool) -> int | None:
+        """Take a place where there is one now; None where there is none.
+
+        For one thread with many requests, which waits by itself and asks for those that have begun first.
+
+        Args:
+            has_begun: whether it is for an id that was asked for before.
+        """
+        with self._lock:
+            if not self._admits(has_begun=has_begun):
+                return None
+            self._under_way += 1
+            return self._level.round
 
     def leave(self, began: int, sign: Sign, *, took_s: float = 0.0, pause_s: float = 0.0) -> None:
         """Give the place of a request back, and learn from its answer.
@@ -153,19 +167,19 @@ class Pressure:
         if news is not None:
             LOGGER.info(news)
 
-    def _admits(self, until: float | None) -> bool:
+    def _admits(self, *, has_begun: bool) -> bool:
         if self._paused_until is not None:
             if self._clock() < self._paused_until:
                 return False
             self._paused_until = None
-        return self._under_way + 1 <= self._level.limit and (until is not None or not self._begun.length)
+        return self._under_way + 1 <= self._level.limit and (has_begun or not self._begun.length)
 
     def _wait(self, queue: _Queue, halted: Callable[[], bool], until: float | None) -> int | None:
         while not halted():
             now = self._clock()
             if until is not None and now >= until:
                 return None
-            if self._admits(until):
+            if self._admits(has_begun=until is not None):
                 self._under_way += 1
                 return self._level.round
             ends = [end - now for end in (until, self._paused_until) if end is not None]

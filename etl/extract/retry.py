@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 BASE_S = 0.5
 CAP_S = 20.0
 
+BROKEN_OFF = "interrupted before the next attempt"
+"""Why there is no further attempt where the wait for it was broken off."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryPolicy:
@@ -90,11 +93,12 @@ def next_step(
     longest = min(policy.cap_s, policy.base_s * 2.0 ** min(attempt - 1, 60))
     wait_s = max(longest * jitter, retry_after_s or 0.0)
     if elapsed_s + wait_s >= policy.deadline_s:
-        return _too_late(policy)
+        return too_late(policy)
     return NextStep(wait_s=wait_s)
 
 
-def _too_late(policy: RetryPolicy) -> NextStep:
+def too_late(policy: RetryPolicy) -> NextStep:
+    """Return the end of attempts whose time is over."""
     return NextStep(gives_up=f"the deadline of {policy.deadline_s:g} s comes before the next attempt")
 
 
@@ -245,6 +249,6 @@ class _Course(Generic[T]):
     def sleep(self, seconds: float) -> None:
         self._waited = True
         if self._nap(seconds):
-            self.step = NextStep(gives_up="interrupted before the next attempt")
+            self.step = NextStep(gives_up=BROKEN_OFF)
         elif self._world.clock() >= self.started + self._policy.deadline_s:
-            self.step = _too_late(self._policy)
+            self.step = too_late(self._policy)

@@ -246,6 +246,27 @@ def test_a_stop_lets_requests_under_way_end_and_accounts_for_the_rest(
     assert len(server.seen) == 4
 
 
+def test_an_id_that_waits_at_the_gate_when_a_stop_comes_is_accounted_for_once(
+    server: ScriptedServer, fetcher_of: Callable[..., Fetcher]
+) -> None:
+    stop, accounted = threading.Event(), threading.Event()
+    server.fallback = echo
+    server.on_job("held", after(accounted, echo))
+
+    def ids() -> Iterator[RequestedId]:
+        for name in ("held", "quick", "waits", "last"):
+            if name == "waits":  # two are under way
+                stop.set()
+            yield RequestedId(id=name)
+
+    answers = []
+    for answer in fetcher_of(server.url).fetch(ids(), stop=stop):
+        answers.append(answer.id)
+        if len(answers) == 3:
+            accounted.set()
+    assert Counter(answers) == Counter(["held", "quick", "waits", "last"])
+
+
 def test_a_stop_ends_a_wait_between_attempts(server: ScriptedServer, fetcher_of: Callable[..., Fetcher]) -> None:
     stop = threading.Event()
     server.on_job("a", then_set(reply(503, b"", {"Retry-After": "59"}), stop))
@@ -377,6 +398,6 @@ def test_a_defect_is_raised_and_not_taken_for_an_answer(
     server: ScriptedServer, fetcher_of: Callable[..., Fetcher], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetcher = fetcher_of(server.url)
-    monkeypatch.setattr(fetcher._client, "get_job", lambda *_, **__: 1 // 0)
+    monkeypatch.setattr(fetcher._effort.client, "job_request", lambda *_, **__: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         fetch(fetcher, "a")

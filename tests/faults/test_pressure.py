@@ -14,14 +14,17 @@ from servers import Exchange, ScriptedServer, reply
 from etl.extract.client import Client
 from etl.extract.fetch import NOT_ATTEMPTED, Fetcher
 from etl.extract.retry import RetryPolicy, Surroundings
+from etl.extract.transport.by_curl import CurlWire
+from etl.extract.transport.by_requests import RequestsWire
 from etl.model import Answer, AnswerKind, RequestedId
-from etl.settings import Connection
+from etl.settings import Connection, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from servers import Step
 
+    from etl.extract.transport.request import Request
     from etl.extract.wire import Response
 
 PATIENCE_S = 60.0  # only a test that fails waits as long
@@ -60,12 +63,14 @@ def _clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(name="fetcher_of")
-def _fetcher_of(server: ScriptedServer, clock: Clock) -> Iterator[Callable[..., Fetcher]]:
+@pytest.fixture(name="fetcher_of", params=[Transport.REQUESTS, Transport.CURL], ids=str)
+def _fetcher_of(
+    request: pytest.FixtureRequest, server: ScriptedServer, clock: Clock
+) -> Iterator[Callable[..., Fetcher]]:
     opened: list[Any] = []
 
     def make(concurrency: int, **policy: Any) -> Fetcher:
-        client = Client(Connection(url=server.url, concurrency=concurrency))
+        client = Client(Connection(url=server.url, concurrency=concurrency, transport=request.param))
         fetcher = Fetcher(
             client,
             policy=RetryPolicy(**{"max_attempts": 50, "base_s": 0.0, "cap_s": 0.0, **policy}),
@@ -93,24 +98,31 @@ def echo(exchange: Exchange) -> bool:
 
 
 class Crowd:
-    """Counts the requests of a fetcher that are under way; at the client, since a server learns late of their end."""
+    """Counts the requests that are under way; at the transport, since a server learns late of their end."""
 
-    def __init__(self, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._lock = threading.Lock()
-        self._get_job = fetcher._client.get_job
+        self._send, self._begin = RequestsWire.send, CurlWire.begin
         self._now = 0
         self.most = 0
-        monkeypatch.setattr(fetcher._client, "get_job", self._counted)
+        crowd = self
 
-    def _counted(self, job_id: str, *, expires_at: float | None = None) -> Response:
-        with self._lock:
-            self._now += 1
-            self.most = max(self.most, self._now)
-        try:
-            return self._get_job(job_id, expires_at=expires_at)
-        finally:
-            with self._lock:
-                self._now -= 1
+        def send(wire: RequestsWire, request: Request) -> Response:
+            with crowd._lock:
+                crowd._now += 1
+                crowd.most = max(crowd.most, crowd._now)
+            try:
+                return crowd._send(wire, request)
+            finally:
+                with crowd._lock:
+                    crowd._now -= 1
+
+        def begin(wire: CurlWire, request: Request, key: object) -> None:
+            crowd._begin(wire, request, key)
+            crowd.most = max(crowd.most, wire.under_way)
+
+        monkeypatch.setattr(RequestsWire, "send", send)
+        monkeypatch.setattr(CurlWire, "begin", begin)
 
 
 def all_at_once(parties: int, step: Step) -> Step:
@@ -144,7 +156,7 @@ def test_the_whole_run_asks_for_less_while_it_is_pushed_back(
     server.fallback = reply(status, b"")
     fetch(fetcher, range(30))  # 8 + 4 + 2 are under way at most until one at a time is left
     assert fetcher.pressure.limit == 1.0
-    crowd = Crowd(fetcher, monkeypatch)
+    crowd = Crowd(monkeypatch)
 
     answers = fetch(fetcher, range(30, 80))
 
@@ -363,7 +375,7 @@ def test_a_defect_in_the_midst_of_a_request_leaves_no_place_taken(
     server.fallback = echo
     fetcher = fetcher_of(1)
     with monkeypatch.context() as patched:
-        patched.setattr(fetcher._client, "get_job", lambda *_, **__: 1 // 0)
+        patched.setattr(fetcher._effort.client, "job_request", lambda *_, **__: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             fetch(fetcher, ["a"])
 

@@ -78,10 +78,13 @@ class CurlWire:
         self._multi.perform()
         return self._gathered()
 
-    def abandon(self) -> None:
-        """Break off what is under way."""
-        for transfer in list(self._active.values()):
+    def abandon(self) -> list[Any]:
+        """Break off what is under way; return its keys."""
+        broken_off = list(self._active.values())
+        keys = [transfer.key for transfer in broken_off]
+        for transfer in broken_off:
             self._take_off(transfer)
+        return keys
 
     def close(self) -> None:
         """Close all connections; no request may be under way."""
