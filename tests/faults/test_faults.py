@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from benches import MakeBench
 
-    from etl.extract.wire import Response
+    from etl.extract.transport.request import Request
 
 JOBS = 400
 
@@ -52,16 +52,16 @@ def test_a_defect_while_an_id_is_asked_for_ends_the_run_as_a_bug_and_frees_the_d
     make: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = make({name: job(id=name) for name in map(str, range(40))})
-    get_job = Client.get_job
+    job_request = Client.job_request
 
-    def defect(self: Client, job_id: str, *, expires_at: float | None = None) -> Response:
+    def defect(self: Client, job_id: str, *, expires_at: float | None = None) -> Request:
         if job_id == "25":
             msg = "password=hunter2hunter2"
             raise ZeroDivisionError(msg)
-        return get_job(self, job_id, expires_at=expires_at)
+        return job_request(self, job_id, expires_at=expires_at)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Client, "get_job", defect)
+        patched.setattr(Client, "job_request", defect)
         ended = bench.run("--batch-size", "10", "--strategy", "get")
 
     assert (ended.code, ended.out) == (1, "")

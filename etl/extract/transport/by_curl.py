@@ -1,7 +1,4 @@
-"""Requests by way of libcurl: any number at once, all driven by the thread that waits for their ends.
-
-Unlike `requests`, libcurl repeats a request by itself where a connection that was kept open turns out to be closed.
-"""
+"""Requests by way of libcurl: any number at once, all driven by the thread that waits for their ends."""
 
 from __future__ import annotations
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _NO_SUCH_PROXY: Final = 5
 _NO_CONNECTION: Final = 7
 _TLS_FAILED: Final = 35
+_NOT_REPEATED: Final = 42  # the connection that was kept open has died; see `Transfer`
+_CLOSED: Final = 52
 _NOT_TRUSTED: Final = 60
 _CUT: Final = frozenset({18, 56})
 
@@ -39,11 +41,11 @@ def _late_connection() -> Exception:
 
 _RAISED: Final[dict[int, Callable[[], Exception]]] = {
     1: lambda: http.client.BadStatusLine(""),
-    5: lambda: socket.gaierror(socket.EAI_NONAME, ""),
+    _NO_SUCH_PROXY: lambda: socket.gaierror(socket.EAI_NONAME, ""),
     6: lambda: socket.gaierror(socket.EAI_NONAME, ""),
     8: lambda: http.client.BadStatusLine(""),
     28: _late_connection,  # libcurl watches over nothing else; see `Transfer.due`
-    52: lambda: http.client.RemoteDisconnected(""),
+    _CLOSED: lambda: http.client.RemoteDisconnected(""),
     61: urllib3.exceptions.DecodeError,
     100: lambda: http.client.LineTooLong("header line"),
 }
@@ -52,6 +54,7 @@ _OPENED: Final = 200
 _X509_HOSTNAME_MISMATCH: Final = 62
 _X509_IP_MISMATCH: Final = 64
 _REASON: Final = re.compile(r"error:[0-9A-F]{8}:[^:]*:[^:]*:([A-Za-z0-9 /_-]+)")
+_OTHER_NAME: Final = re.compile(r"target (?:hostname|\w+ address) '([^']+)'")
 _VERIFY_RESULT: Final = re.compile(r"verify result: ([^()]+) \((\d+)\)")
 
 
@@ -80,7 +83,7 @@ def exception_of(failure: CurlFailure, door: Door) -> Exception:
         door: that was knocked at.
     """
     cause = _cause(failure, door)
-    if door.proxy is not None and _is_of_proxy(failure):
+    if door.proxy is not None and _is_of_proxy(failure, door):
         return urllib3.exceptions.ProxyError("", cause)
     return cause
 
@@ -90,9 +93,10 @@ def read_timeout(door: Door) -> Exception:
     return urllib3.exceptions.ReadTimeoutError(urllib3.HTTPConnectionPool(door.host), "", "")
 
 
-def _is_of_proxy(failure: CurlFailure) -> bool:
-    is_closed = failure.tunnel not in {0, _OPENED}
-    return failure.code in {_NO_SUCH_PROXY, _NO_CONNECTION} or is_closed
+def _is_of_proxy(failure: CurlFailure, door: Door) -> bool:
+    if failure.code == _CLOSED:
+        return not door.is_secure  # else within the tunnel
+    return failure.code in {_NO_SUCH_PROXY, _NO_CONNECTION} or failure.tunnel not in {0, _OPENED}
 
 
 def _cause(failure: CurlFailure, door: Door) -> Exception:
@@ -103,11 +107,13 @@ def _cause(failure: CurlFailure, door: Door) -> Exception:
         return _tls(failure.said)
     if code == _NOT_TRUSTED:
         return _not_trusted(failure.said, door.host)
-    is_stale = code in _CUT and failure.errno == errno.ECONNREFUSED  # of an address that was tried first
+    is_stale = code != _NO_CONNECTION and failure.errno == errno.ECONNREFUSED  # of an address that was tried first
     if failure.errno in errno.errorcode and not is_stale:
         return OSError(failure.errno, os.strerror(failure.errno))
     if code == _NO_CONNECTION:
         return OSError()
+    if code == _NOT_REPEATED:
+        return http.client.RemoteDisconnected("")
     return http.client.IncompleteRead(b"") if code in _CUT else LibcurlError(code)
 
 
@@ -124,6 +130,8 @@ def _not_trusted(said: str, host: str) -> ssl.SSLCertVerificationError:
     if found:
         error.verify_message, error.verify_code = found[1], int(found[2])
         return error
+    other = _OTHER_NAME.search(said)
+    host = other[1] if other else host  # that of a proxy may differ too
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})[ \r\n]")
 _FINAL: Final = 200  # statuses below announce another head
 _MOST_LINES: Final = 100  # of a head, as Python's own reader of HTTP allows
+_LONGEST_LINE: Final = 65_536  # likewise, in bytes
 _BLANK: Final = frozenset({b"\r\n", b"\n"})
-_GO_ON: Final = 0  # pycurl.PREREQFUNC_OK
 _ABORT: Final = 0  # a callback that takes fewer bytes than it is given ends the transfer
 
 
@@ -121,8 +121,11 @@ class Transfer:
         self._heard_at: float | None = None
 
     def _connected(self, *_: object) -> int:
+        """Let the request go out, once: libcurl would repeat it where a connection that was kept open has died."""
+        if self._heard_at is not None:
+            return pycurl.PREREQFUNC_ABORT  # type: ignore[no-any-return]  # it ships no types
         self._heard_at = time.monotonic()
-        return _GO_ON
+        return pycurl.PREREQFUNC_OK  # type: ignore[no-any-return]  # likewise
 
     def _line(self, line: bytes) -> int | None:
         """Take a line of a head, whichever: that of a proxy, one that announces another, or the last."""
@@ -134,8 +137,8 @@ class Transfer:
         self._lines.append(line)
         if line in _BLANK:
             return self._end_of_head()
-        if len(self._lines) > _MOST_LINES:
-            self._fail(http.client.HTTPException())
+        if len(self._lines) > _MOST_LINES or len(line) > _LONGEST_LINE:
+            self._fail(http.client.HTTPException() if len(line) <= _LONGEST_LINE else http.client.LineTooLong(""))
             return _ABORT
         return None
 
