@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import json
 import socket
 import ssl
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,10 +17,12 @@ from servers import drip, raw, reply, reset, silence
 from etl.errors import EtlError, UnreachableError, UsageError
 from etl.extract.address import Door
 from etl.extract.client import Client
+from etl.extract.fetch import Fetcher
 from etl.extract.transport import choice
 from etl.extract.transport.by_curl import CurlWire
 from etl.extract.transport.curl_errors import CurlFailure, exception_of
 from etl.extract.wire import NoAnswerError, Response, translated
+from etl.model import AnswerKind, RequestedId
 from etl.settings import Connection, Secret, Transport
 from tests.extract.conftest import job
 
@@ -270,6 +274,21 @@ def test_a_connection_that_the_server_has_closed_is_opened_anew(
     client = connect(server.url)
     assert [client.get_job("a").status for _ in range(3)] == [200] * 3
     assert server.asked("a") == 3
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_CORK"), reason="only Linux puts both into one segment")
+def test_a_server_that_closes_every_connection_unannounced_costs_no_attempt(
+    server: ScriptedServer, connect: Callable[..., Client]
+) -> None:
+    def echo_and_close(exchange: Exchange) -> bool:
+        body = json.dumps(job(exchange.seen.target.rpartition("/")[2])).encode()
+        return with_the_end(HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))(exchange)
+
+    server.fallback = echo_and_close
+    with Fetcher(connect(server.url, concurrency=4)) as fetcher:
+        answers = list(fetcher.fetch([RequestedId(id=str(number)) for number in range(40)], stop=threading.Event()))
+    assert {(answer.kind, answer.attempts) for answer in answers} == {(AnswerKind.DOCUMENT, 1)}
+    assert len(server.seen) == 40
 
 
 @pytest.mark.parametrize("end", [reset, raw(b"")], ids=["reset", "closed"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pycurl
 import requests.utils
 
+from etl.extract.transport.sockets import Sockets
 from etl.extract.transport.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class CurlWire:
     def __init__(self, route: Route) -> None:
         self._route = route
         self._multi = pycurl.CurlMulti()
+        self._sockets = Sockets()
         self._idle: list[Transfer] = []
         self._active: dict[pycurl.Curl, Transfer] = {}
         self._look_at = math.inf  # before then no transfer is due
@@ -54,7 +56,7 @@ class CurlWire:
         if request.body is not None or request.method != "GET":
             transfer = self._made_for(request)
         else:
-            transfer = self._idle.pop() if self._idle else Transfer(_handle(self._route), self._route)
+            transfer = self._idle.pop() if self._idle else Transfer(_handle(self._route), self._route, self._sockets)
         transfer.begin(request, key)
         self._active[transfer.handle] = transfer
         self._multi.add_handle(transfer.handle)
@@ -107,8 +109,12 @@ class CurlWire:
                 self._take_off(transfer)
             for handle, code, said in failed:
                 transfer = self._active[handle]
-                ends.append((transfer.key, transfer.end(code, said)))
-                self._take_off(transfer)
+                if transfer.is_unsent:
+                    self._multi.remove_handle(handle)
+                    self._multi.add_handle(handle)
+                else:
+                    ends.append((transfer.key, transfer.end(code, said)))
+                    self._take_off(transfer)
         now = time.monotonic()
         if now >= self._look_at:
             for transfer in [each for each in self._active.values() if each.due() <= now]:
@@ -138,7 +144,7 @@ class CurlWire:
         if request.body is not None:
             handle.setopt(pycurl.POSTFIELDS, request.body)
         handle.setopt(pycurl.CUSTOMREQUEST, request.method)
-        return Transfer(handle, self._route, is_reusable=False)
+        return Transfer(handle, self._route, self._sockets, is_reusable=False)
 
 
 def _handle(route: Route, *more: str) -> pycurl.Curl:

@@ -21,6 +21,7 @@ from etl.extract.wire import NoAnswerError, Response, TooLargeError, translated
 if TYPE_CHECKING:
     from etl.errors import EtlError
     from etl.extract.transport.request import Request, Route
+    from etl.extract.transport.sockets import Sockets
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})[ \r\n]")
 _FINAL: Final = 200  # statuses below announce another head
@@ -36,6 +37,7 @@ class Transfer:
     Args:
         handle: with all options that requests share.
         route: that requests take.
+        sockets: of the connections that it may use.
         is_reusable: whether it makes more than one.
 
     Attributes:
@@ -43,17 +45,21 @@ class Transfer:
         is_reusable: the same.
         key: of the request under way, given back with its end.
         expires_at: when that must be there, as `time.monotonic()`; infinite without.
+        is_unsent: whether it ended for a connection that was closed before the request, and may be driven again.
     """
 
-    def __init__(self, handle: pycurl.Curl, route: Route, *, is_reusable: bool = True) -> None:
+    def __init__(self, handle: pycurl.Curl, route: Route, sockets: Sockets, *, is_reusable: bool = True) -> None:
         self.handle = handle
         self.is_reusable = is_reusable
         self.key: Any = None
         self.expires_at = math.inf
+        self.is_unsent = False
         self._route = route
+        self._sockets = sockets
         self._limit = route.connection.max_response_bytes
         self._read_timeout_s = route.connection.read_timeout_s
         self._begin()
+        handle.setopt(pycurl.SOCKOPTFUNCTION, sockets.opened)
         handle.setopt(pycurl.PREREQFUNCTION, self._connected)
         handle.setopt(pycurl.HEADERFUNCTION, self._line)
         handle.setopt(pycurl.WRITEFUNCTION, self._piece)
@@ -120,9 +126,10 @@ class Transfer:
         self._problem: EtlError | None = None
         self._heard_at: float | None = None
 
-    def _connected(self, *_: object) -> int:
+    def _connected(self, _ip: str, _own_ip: str, _port: int, own_port: int) -> int:
         """Let the request go out, once: libcurl would repeat it where a connection that was kept open has died."""
-        if self._heard_at is not None:
+        self.is_unsent = self._heard_at is None and self._sockets.is_dead(own_port)
+        if self.is_unsent or self._heard_at is not None:
             return pycurl.PREREQFUNC_ABORT  # type: ignore[no-any-return]  # it ships no types
         self._heard_at = time.monotonic()
         return pycurl.PREREQFUNC_OK  # type: ignore[no-any-return]  # likewise
