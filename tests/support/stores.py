@@ -31,6 +31,18 @@ class Request:
     conditional: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Interference:
+    """An answer in the place of the right one; the request itself may be done."""
+
+    status: str
+    code: str
+    is_done: bool = False
+
+
+REFUSAL = Interference(status="403 Forbidden", code="AccessDenied")
+
+
 @dataclass
 class S3Server:
     """A running store.
@@ -39,13 +51,13 @@ class S3Server:
         url: of it.
         requests: that came, in order.
         looks_at_conditions: whether it does what If-Match and If-None-Match say.
-        refused: tells which requests it answers with 403.
+        interfere: tells which requests are not done as they should be, and how.
     """
 
     url: str
     requests: list[Request] = field(default_factory=list)
     looks_at_conditions: bool = True
-    refused: Callable[[Request], bool] = lambda _: False
+    interfere: Callable[[Request], Interference | None] = lambda _: None
 
     @property
     def env(self) -> dict[str, str]:
@@ -59,6 +71,10 @@ class S3Server:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
+
+    def refuse(self, which: Callable[[Request], bool]) -> None:
+        """Answer some requests with 403."""
+        self.interfere = lambda request: REFUSAL if which(request) else None
 
     def asked(self) -> list[Request]:
         """Return the requests since the last call."""
@@ -84,9 +100,14 @@ class _Seen:
             conditional=bool(conditions & environ.keys()),
         )
         self._server.requests.append(request)
-        if self._server.refused(request):
-            start_response("403 Forbidden", [("Content-Type", "application/xml")])
-            return [b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"]
+        interference = self._server.interfere(request)
+        if interference is not None:
+            if interference.is_done:
+                list(self._store(environ, lambda *_: None))
+            start_response(interference.status, [("Content-Type", "application/xml")])
+            if request.method == "HEAD":
+                return []
+            return [f"<Error><Code>{interference.code}</Code><Message>as a test has it</Message></Error>".encode()]
         if not self._server.looks_at_conditions:
             for name in conditions:
                 environ.pop(name, None)
@@ -98,11 +119,15 @@ class _Seen:
 def s3_server() -> Iterator[S3Server]:
     """Run an S3 with one empty bucket, which this program and those that it starts reach by their environment."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415 - slow
-    from werkzeug.serving import make_server  # noqa: PLC0415 - likewise
+    from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: PLC0415 - likewise
+
+    class Silent(WSGIRequestHandler):
+        def log_request(self, *_: object) -> None:
+            pass
 
     server = S3Server("")
     app = _Seen(DomainDispatcherApplication(create_backend_app), server)
-    serving = make_server("127.0.0.1", 0, app, threaded=True)
+    serving = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Silent)
     server.url = f"http://127.0.0.1:{serving.server_port}"
     thread = Thread(target=serving.serve_forever, daemon=True)
     thread.start()

@@ -74,15 +74,15 @@ def _said(error: OSError) -> str:
         return "there is no such bucket; make it, or correct the address: etl makes none"
     if code in _UNKNOWN_CREDENTIALS:
         return f"the store does not take the credentials ({code}); renew {_CREDENTIALS}"
+    if code in _ELSEWHERE:
+        return f"the bucket is in another region ({reason}); set AWS_DEFAULT_REGION to that of the bucket"
+    if code in _CLOCK:
+        return "the clock of this machine is not that of the store; set it by NTP"
     if code in _FORBIDDEN or isinstance(error, PermissionError):
         return (
             f"the store refuses ({code or reason}); grant this account s3:ListBucket on the bucket and s3:GetObject, "
             "s3:PutObject and s3:DeleteObject below the prefix, or choose another --output"
         )
-    if code in _ELSEWHERE:
-        return f"the bucket is in another region ({reason}); set AWS_DEFAULT_REGION to that of the bucket"
-    if code in _CLOCK:
-        return "the clock of this machine is not that of the store; set it by NTP"
     if not code:
         return f"the store cannot be reached ({reason}); check {_ENDPOINT}, and run again"
     return f"the store refuses ({code}, {reason}); see the store's own log, and run again"

@@ -155,8 +155,8 @@ class S3Store:
     def _files(self) -> S3FileSystem:
         from s3fs import S3FileSystem  # noqa: PLC0415 - needs the extra, and takes half a second
 
-        # Listings must be true, and reading one object is one request.
-        return S3FileSystem(anon=False, use_listings_cache=False, max_concurrency=1)
+        # Listings must be true, and reading one object is one request; what others have set up is not shared.
+        return S3FileSystem(anon=False, use_listings_cache=False, max_concurrency=1, skip_instance_cache=True)
 
     def _call(self, method: str, bucket: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - as the library takes them
         answer: dict[str, Any] = self._files.call_s3(method, Bucket=bucket, **arguments)
