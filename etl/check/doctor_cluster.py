@@ -141,7 +141,7 @@ class ClusterDoctor:
         if status not in {_OK, _FORBIDDEN, *_UNAUTHENTICATED}:
             said = not_elasticsearch(self._first, envelope, who)
             return warning(f"{said}; the checks below tell whether jobs can be read all the same")
-        return ok("it answers as Elasticsearch does")
+        return ok(f"it answers as Elasticsearch does; requests are carried by {self._client.choice}")
 
     def _ask(self) -> Response:
         self._first = self._client.request("GET", "/")

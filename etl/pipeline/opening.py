@@ -15,6 +15,7 @@ from etl.load.place import is_shared, storage_of
 from etl.load.prune import Retention
 from etl.load.writer import Opening, Writer
 from etl.model import IdRecord, Provenance
+from etl.observe.logs import LOGGER
 from etl.observe.run_name import name_run
 from etl.pipeline.batch import BatchWork
 from etl.pipeline.course import Course
@@ -147,6 +148,11 @@ def opened_on_cluster(
     with Client(connection) as client:
         facts = facts_of(client, stop)
         source = source_of(settings, facts, connection)
-        shown = {"url": connection.url, "concurrency": connection.concurrency}
+        LOGGER.info("requests are carried by %s", client.choice)
+        shown = {
+            "url": connection.url,
+            "concurrency": connection.concurrency,
+            "transport": str(client.choice),
+        }
         with opened(settings, source, started=started, stop=stop, inputs=inputs, shown_settings=shown) as course:
             yield OnCluster(client=client, course=course, work=BatchWork.of(course, connection, facts.version))

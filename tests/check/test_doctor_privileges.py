@@ -47,6 +47,15 @@ def test_no_credentials_where_none_are_asked_for_is_a_warning(make: MakeBench) -
     assert (ended.code, states(ended)["credentials"]) == (0, "warning")
 
 
+@pytest.mark.parametrize("transport", ["requests", "curl"])
+def test_what_carries_the_requests_is_named(make: MakeBench, transport: str) -> None:
+    ended = of(make({"a": job(id="a")}), ETL_TRANSPORT=transport)
+
+    assert "; requests are carried by " + {"requests": "requests 2", "curl": "libcurl "}[transport] in detail(
+        ended, "answer"
+    )
+
+
 @pytest.mark.parametrize("version", ["8.11.4", "7.17.0"])
 def test_a_version_without_sync_jobs(make: MakeBench, version: str) -> None:
     ended = of(make({}, version=version))

@@ -67,6 +67,7 @@ def test_quiet_says_nothing_when_all_is_well_and_json_is_all_of_stdout(make: Mak
     ("variable", "value", "setting"),
     [
         ("ETL_CONCURRENCY", "3", ("concurrency", 3)),
+        ("ETL_TRANSPORT", "requests", ("transport", f"requests {requests.__version__}")),
         ("ETL_SETTLE", "2h", ("settle_s", 7200.0)),
         ("ETL_EXPOSE", "host,port", ("exposed", ["host", "port"])),
         ("ETL_FORMAT", "parquet,csv", ("formats", ["parquet", "csv"])),
