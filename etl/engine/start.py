@@ -30,9 +30,10 @@ def prepare(module: str) -> None:
     """
     if sys.platform == "win32" or not _FORKS:
         return
-    from multiprocessing import forkserver  # noqa: PLC0415 - short runs do not pay for it
+    from multiprocessing import forkserver, resource_tracker  # noqa: PLC0415 - short runs do not pay for it
 
     CONTEXT.set_forkserver_preload([_FIRST, _SERVE, module])
+    resource_tracker.ensure_running()  # now, for it lets the signals in again that are kept out here
     # Signals reach all programs of a terminal or a service. The run is told of them, and tells its workers.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
