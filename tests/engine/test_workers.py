@@ -65,9 +65,13 @@ def test_workers_go_on_where_the_program_that_they_are_forked_from_has_died(tmp_
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="signals that are kept out are told there")
 def test_a_signal_to_all_programs_of_a_run_spares_the_one_that_workers_are_forked_from() -> None:
-    arguments = [sys.executable, "-c", "from multiprocessing import forkserver as f; from etl.engine.start import prepare;"
-                 "prepare('json'); print(open(f'/proc/{f._forkserver._forkserver_pid}/status').read())"]  # fmt: skip
-    told = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+    script = """
+from multiprocessing import forkserver
+from etl.engine.start import prepare
+prepare("json")
+print(open(f"/proc/{forkserver._forkserver._forkserver_pid}/status").read())
+"""
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
 
     (kept_out,) = (int(line.split()[1], 16) for line in told.splitlines() if line.startswith("SigBlk:"))
     assert all(kept_out >> (number - 1) & 1 for number in (signal.SIGINT, signal.SIGTERM))
