@@ -138,7 +138,7 @@ def survive(root: Path, left: list[Objects]) -> list[str]:
 
 def test_a_run_killed_before_some_changes_leaves_a_whole_state_and_the_next_one_ends_right(root: Path) -> None:
     left = states(root)
-    seen = survive(root, left[::9])
+    seen = survive(root, left[::13])
     assert seen == sorted(seen, reverse=True)
     assert {"before", "after"} == {*seen}
 
@@ -154,7 +154,7 @@ def test_a_run_killed_before_any_change_leaves_a_whole_state_and_the_next_one_en
 
 def test_a_run_killed_while_it_finishes_what_a_killed_run_left_changes_nothing(root: Path) -> None:
     left = states(root)
-    for objects in left[5::23]:
+    for objects in left[5::41]:
         put_below(root, after_death(objects))
         again: list[Objects] = []
         run_on(storage_at(root, partial(note, again, root)), "20261123T120000Z-00000a")

@@ -33,14 +33,16 @@ def rows_of(root: Path) -> dict[str, pd.DataFrame]:
     return dict(dataset)
 
 
-def test_a_run_publishes_and_a_second_one_has_nothing_to_publish(bench: Bench, root: Path) -> None:
-    first = bench.run("--keep-raw", "--format", "parquet,csv")
+def test_a_run_publishes_a_second_one_does_not_and_what_stays_is_copied_by_the_store(
+    bench: Bench, root: Path, s3: S3Server
+) -> None:
+    first = bench.run("--keep-raw")
 
     assert (first.code, first.summary["outcomes"]["loaded"]) == (0, 12), first.err
     assert first.summary["output"] == str(root)
     pointer = json.loads(objects_below(root)["_latest.json"])
     assert pointer == {"snapshot": f"snapshots/{first.summary['run_id']}"}
-    before = objects_below(root)
+    before, snapshot = objects_below(root), published_snapshot(root)
     assert not [name for name in before if name.startswith("_staging/") or ".tmp" in name]
 
     second = bench.run()
@@ -50,27 +52,22 @@ def test_a_run_publishes_and_a_second_one_has_nothing_to_publish(bench: Bench, r
     changed = {name for name in after.keys() | before.keys() if after.get(name) != before.get(name)}
     assert {name.split("/")[0] for name in changed} == {"_lock", "runs"}
 
-
-def test_months_that_do_not_change_are_copied_by_the_store_and_never_fetched(
-    bench: Bench, root: Path, s3: S3Server
-) -> None:
-    assert bench.run().code == 0
-    before = published_snapshot(root)
+    # A job more in one month: the files of the others are never fetched.
     bench.documents["late"] = job(id="late", created_at="2026-09-20T00:00:00Z")
     s3.asked()
 
-    ended = bench.run()
+    third = bench.run()
 
-    assert (ended.code, ended.summary["outcomes"]["loaded"]) == (0, 1), ended.err
-    after = published_snapshot(root)
-    kept = {entry.path for entry in after.entries("connectors") if before.run_id in entry.path}
+    assert (third.code, third.summary["outcomes"]["loaded"]) == (0, 1), third.err
+    latest = published_snapshot(root)
+    kept = {entry.path for entry in latest.entries("connectors") if snapshot.run_id in entry.path}
     assert {path[:18] for path in kept} == {"connectors/2026-07", "connectors/2026-08"}
     requests = s3.asked()
     copied = {request.key for request in requests if request.copies}
     name = root.name
-    assert {f"{name}/snapshots/{after.run_id}/{path}" for path in kept} <= copied
+    assert {f"{name}/snapshots/{latest.run_id}/{path}" for path in kept} <= copied
     fetched = {request.key for request in requests if request.method == "GET"}
-    assert not fetched & {f"{name}/snapshots/{run}/{path}" for path in kept for run in (before.run_id, after.run_id)}
+    assert not fetched & {f"{name}/snapshots/{run}/{path}" for path in kept for run in (snapshot.run_id, latest.run_id)}
     assert etl("verify", "--output", str(root)).code == 0
 
 
@@ -81,7 +78,7 @@ def test_74_there_is_no_such_bucket(bench: Bench, arguments: list[str]) -> None:
     assert (ended.code, "there is no such bucket" in ended.err) == (74, True), ended.err
 
 
-def test_every_command_reads_what_stands_there(bench: Bench, root: Path, tmp_path: Path) -> None:
+def test_every_command_and_plain_readers_read_what_stands_there(bench: Bench, root: Path, tmp_path: Path) -> None:
     assert bench.run("--format", "parquet,csv", "--keep-raw").code == 0
     output = str(root)
 
@@ -105,9 +102,7 @@ def test_every_command_reads_what_stands_there(bench: Bench, root: Path, tmp_pat
     assert "looks at conditions" in checks["output"]["detail"]
     assert (rehearsed.code, rehearsed.summary["published"]) == (0, 12)
 
-
-def test_the_manifest_names_the_files_for_plain_readers(bench: Bench, root: Path) -> None:
-    assert bench.run().code == 0
+    # The manifest names the files for plain readers.
     exact = rows_of(root)["sync_jobs"]
     snapshot = published_snapshot(root)
     files = [str(path) for path in snapshot.table_files("sync_jobs")]

@@ -128,6 +128,24 @@ def test_a_store_without_conditions_is_found_out(
             assert store.put_if(key(address, "one"), b"second", None) is not None, "who asks can tell by that"
 
 
+def test_the_store_copies_and_large_objects_in_pieces(store: S3Store, address: ObjectPath, s3: S3Server) -> None:
+    store.put(key(address, "one"), b"one")
+    store.copy(key(address, "one"), key(address, "a b/two"))
+    left = [1]
+
+    def too_large(request: Request) -> Interference | None:
+        if request.copies and left:
+            left.pop()
+            return Interference(status="400 Bad Request", code="InvalidRequest")
+        return None
+
+    s3.interfere = too_large
+    store.copy(key(address, "a b/two"), key(address, "three"))
+    assert (store.read(key(address, "three")), left) == (b"one", [])
+    with pytest.raises(FileNotFoundError):
+        store.copy(key(address, "never"), key(address, "four"))
+
+
 def test_large_files_go_in_pieces_and_are_read_by_windows(
     store: S3Store, root: Path, tmp_path: Path, s3: S3Server
 ) -> None:

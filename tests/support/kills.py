@@ -55,7 +55,7 @@ def changed(documents: dict[str, Any]) -> None:
         documents[f"job-{n:02}"] = job(id=f"job-{n:02}", created_at=f"2026-{8 + n % 3:02}-03T00:00:00Z")
 
 
-def state_of(output: Path) -> State | None:
+def state_of(output: Path | str) -> State | None:
     """All rows of all tables, but for the times of receipt; None where nothing is published."""
     try:
         dataset = etl.open_dataset(output)

@@ -34,5 +34,6 @@ def has_died(mark: str | None) -> bool:
     own = program_mark(os.getpid())
     if mark is None or own is None:
         return False
-    *where, pid, _ = mark.split()
-    return where == own.split()[:-2] and pid.isdecimal() and program_mark(int(pid)) != mark
+    here, parts = own.split(), mark.split()
+    is_here = len(parts) == len(here) and parts[:-2] == here[:-2] and parts[-2].isdecimal()
+    return is_here and program_mark(int(parts[-2])) != mark

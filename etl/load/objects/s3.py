@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _CONDITION_FAILED = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
 _NO_CONDITIONS = frozenset({"NotImplemented", "501"})
 _EMPTY = frozenset({"InvalidRange", "416"})
+_TOO_LARGE = frozenset({"InvalidRequest", "EntityTooLarge"})  # for one request: above 5 GiB
 _MOST_DELETED = 1000  # by one request
 _PART_BYTES = 8 << 20
 _MOST_READS = 4  # of one object, whose answers break off
@@ -134,8 +135,16 @@ class S3Store:
 
     def copy(self, source: str, target: str) -> None:
         """Let the store copy an object: nothing of it passes this program."""
-        with self._told(source):
-            self._files.cp_file(source, target)
+        bucket, name = _split(source)
+        try:
+            with self._told(source):
+                to_bucket, to_name = _split(target)
+                self._call("copy_object", to_bucket, Key=to_name, CopySource={"Bucket": bucket, "Key": name})
+        except StoreError as error:
+            if error.__cause__ is None or code_of(error.__cause__) not in _TOO_LARGE:
+                raise
+            with self._told(source):
+                self._files.cp_file(source, target)  # in pieces
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove objects; those that are missing are no matter."""

@@ -69,7 +69,9 @@ class ObjectStorage(Storage):
             yield
 
     def make_folder(self, path: Path, *, private: bool = False) -> None:  # noqa: ARG002 - whoever may read the bucket may
-        """See that the bucket is there, once for a dataset; there is nothing to make."""
+        """See that the bucket is there, and that the run may still make changes; there is nothing to make."""
+        if self.lease is not None:
+            self.lease.check()
         if path == self.layout.root:
             self._store.check(_key(path))
 
