@@ -312,10 +312,7 @@ def test_an_error_of_libcurl_without_a_word_is_told_by_its_number() -> None:
 
 @pytest.fixture
 def without_pycurl(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing() -> str:
-        raise ModuleNotFoundError
-
-    monkeypatch.setattr(choice, "_libcurl", missing)
+    monkeypatch.setattr(choice, "_MISSING", "pycurl is not installed")
     monkeypatch.setattr("etl.settings.extras.find_spec", lambda _: None)
 
 

@@ -83,12 +83,23 @@ def _serve(serve: Callable[..., ScriptedServer]) -> Callable[..., ScriptedServer
     return start
 
 
+@pytest.fixture(name="transport")
+def _transport() -> str:
+    """What carries requests; tests of the wire itself name each."""
+    return "auto"
+
+
 @pytest.fixture(name="site")
-def _site(tmp_path: Path, serve: Callable[..., ScriptedServer], monkeypatch: pytest.MonkeyPatch) -> Site:
+def _site(
+    tmp_path: Path, serve: Callable[..., ScriptedServer], monkeypatch: pytest.MonkeyPatch, transport: str
+) -> Site:
     monkeypatch.setattr("etl.extract.retry.BASE_S", 0.0)
     limits = run_command.limits
     monkeypatch.setattr(run_command, "limits", lambda given: {**limits(given), "max_response_bytes": LIMIT})
-    return Site(folder=tmp_path, server=serve())
+    return Site(folder=tmp_path, server=serve(), env={"ETL_TRANSPORT": transport})
+
+
+by_each_transport = pytest.mark.parametrize("transport", ["requests", "curl"])
 
 
 def echo(exchange: Exchange) -> bool:
@@ -100,6 +111,7 @@ def document(job_id: str) -> bytes:
     return compact(job(id=job_id))
 
 
+@by_each_transport
 @pytest.mark.parametrize(
     ("step", "said"),
     [
@@ -174,6 +186,7 @@ def test_a_200_that_is_no_sync_job_rejects_its_id_only(site: Site, body: bytes) 
     assert site.published() == ["good"]
 
 
+@by_each_transport
 def test_a_gzip_bomb_is_unpacked_only_up_to_the_limit(site: Site) -> None:
     bomb = gzip.compress(bytes(256 * LIMIT), compresslevel=1)
     site.server.on_job("bad", reply(200, bomb, {"Content-Encoding": "gzip"}))
@@ -199,6 +212,7 @@ def test_the_document_counts_whatever_its_content_type(site: Site, kind: str) ->
     assert site.published() == ["a"]
 
 
+@by_each_transport
 @pytest.mark.parametrize(
     "answer",
     [
@@ -220,6 +234,7 @@ def test_old_and_odd_ways_to_answer_are_understood(site: Site, answer: bytes) ->
     assert all("cookie" not in seen.headers for seen in site.server.seen)
 
 
+@by_each_transport
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_credentials_follow_no_redirect_to_another_host(
     site: Site, serve: Callable[..., ScriptedServer], status: int
@@ -237,6 +252,7 @@ def test_credentials_follow_no_redirect_to_another_host(
     assert site.server.asked("b") == 0
 
 
+@by_each_transport
 def test_a_redirect_from_https_to_plain_http_is_refused(site: Site, serve: Callable[..., ScriptedServer]) -> None:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -244,7 +260,7 @@ def test_a_redirect_from_https_to_plain_http_is_refused(site: Site, serve: Calla
     authority.cert_pem.write_to_path(str(site.folder / "ca.pem"))
     secure, plain = serve(context), site.server
     secure.on_job("a", reply(302, b"", {"Location": f"{plain.url}/_connector/_sync_job/a"}))
-    site.env = {"ELASTICSEARCH_URL": secure.url, "ELASTICSEARCH_CA_CERTS": str(site.folder / "ca.pem")}
+    site.env |= {"ELASTICSEARCH_URL": secure.url, "ELASTICSEARCH_CA_CERTS": str(site.folder / "ca.pem")}
 
     ended = site.run("a")
 
@@ -322,6 +338,7 @@ def unseen(text: str) -> set[str]:
     return {character for character in text if not character.isprintable() and character != "\n"}
 
 
+@by_each_transport
 @pytest.mark.parametrize(
     "step",
     [

@@ -12,8 +12,16 @@ from etl.extract.transport.by_requests import RequestsWire
 from etl.settings import Transport
 from etl.settings.extras import check_libraries
 
-if TYPE_CHECKING:
+try:  # here and not where it is used, so that workers are forked with it loaded
+    import pycurl
+
     from etl.extract.transport.by_curl import CurlWire
+except ImportError as error:
+    _MISSING = "pycurl is not installed" if isinstance(error, ModuleNotFoundError) else "pycurl cannot be loaded"
+else:
+    _MISSING = ""
+
+if TYPE_CHECKING:
     from etl.extract.transport.request import Route, Wire
     from etl.settings import Connection
 
@@ -46,7 +54,7 @@ def choose(connection: Connection) -> Choice:
         return _by_requests()
     why = _hindrance(connection)
     if why is None:
-        return Choice(transport=Transport.CURL, version=_libcurl())
+        return Choice(transport=Transport.CURL, version=f"libcurl {pycurl.version_info()[1]}")
     if connection.transport is Transport.AUTO:
         return _by_requests(why)
     check_libraries("--transport curl", extra="fast", names=("pycurl",))
@@ -61,18 +69,13 @@ def wire_of(choice: Choice, route: Route) -> Wire:
 
 def many_of(route: Route) -> CurlWire:
     """Return new connections that one thread sends many requests at once through; for CURL only."""
-    from etl.extract.transport.by_curl import CurlWire  # noqa: PLC0415 - an extra
-
     return CurlWire(route)
 
 
 def _hindrance(connection: Connection) -> str | None:
     """Say why libcurl cannot be used; None where it can."""
-    try:
-        _libcurl()
-    except ImportError as error:
-        is_missing = isinstance(error, ModuleNotFoundError)
-        return "pycurl is not installed" if is_missing else "pycurl cannot be loaded"
+    if _MISSING:
+        return _MISSING
     if not connection.url.isascii():
         return "the address is not written in ASCII"
     proxy: str | None = requests.utils.select_proxy(connection.url, dict(connection.proxies))
@@ -83,9 +86,3 @@ def _hindrance(connection: Connection) -> str | None:
 
 def _by_requests(why: str | None = None) -> Choice:
     return Choice(transport=Transport.REQUESTS, version=f"requests {requests.__version__}", why=why)
-
-
-def _libcurl() -> str:
-    import pycurl  # noqa: PLC0415 - an extra
-
-    return f"libcurl {pycurl.version_info()[1]}"
