@@ -150,12 +150,17 @@ class Course:
         if result.refusal is not None and not self._has_told_refusal:
             self._has_told_refusal = True
             self.warnings.append(f"the index could not be read, so ids were got one by one: {result.refusal}")
-        if result.raw:
-            self._keep_raw(result.raw)
+        self.keep_raw(result.raw)
         give_back_unused()
 
-    def _keep_raw(self, frame: bytes) -> None:
-        """Append a batch to the archive; compressed frames one after the other are one compressed file."""
+    def keep_raw(self, frame: bytes) -> None:
+        """Append a batch to the archive; compressed frames one after the other are one compressed file.
+
+        Args:
+            frame: empty where no document is kept.
+        """
+        if not frame:
+            return
         if self.raw is None:
             path = self.storage.layout.raw(self.run_id)
             self.storage.make_folder(path.parent, private=True)

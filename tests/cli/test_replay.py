@@ -31,6 +31,35 @@ def test_a_run_kept_raw_and_replayed_gives_the_same_dataset(make: MakeBench, tmp
     assert oct(raw.stat().st_mode & 0o777) == "0o600"
 
 
+def test_workers_stage_the_same_rows_and_keep_the_archive_in_order(tmp_path: Path) -> None:
+    at = "2026-10-01T10:00:00Z"
+    lines = [
+        {
+            "id": id_of(number),
+            "fetched_at": at,
+            "document": generate_job(1, number) | {"worker_hostname": f"h{turn}"},
+        }
+        for turn in range(3)
+        for number in range(70)
+    ]
+    dump = tmp_path / "dump.ndjson"
+    dump.write_bytes(b"\n".join(map(compact, lines)) + b"\n{broken\n")
+
+    for workers in ("1", "2"):
+        output = tmp_path / f"by-{workers}"
+        arguments = ["--keep-raw", "--workers", workers, "--batch-size", "9"]
+        ended = etl("replay", str(dump), "--json", "--output", str(output), *arguments)
+        assert (ended.code, ended.summary["outcomes"]["loaded"], ended.summary["requested"]) == (3, 70, 71)
+        assert "140 documents repeat a job; the one fetched last counts" in ended.summary["warnings"]
+        (raw,) = output.glob("runs/*/raw.ndjson.zst")
+        assert etl("replay", str(raw), "--output", str(output / "again")).code == 0
+
+    jobs = pd.read_parquet(tmp_path / "by-1" / "latest" / "sync_jobs")
+    assert set(jobs["worker_hostname"]) == {"h2"}
+    states = [state_of(tmp_path / f"by-{workers}" / again) for workers in "12" for again in (".", "again")]
+    assert states[1:] == states[:-1]
+
+
 def test_the_newer_document_of_a_job_wins_wherever_it_stands(tmp_path: Path) -> None:
     old, new = job(id="a", status="in_progress"), job(id="a", status="completed")
     lines = [
