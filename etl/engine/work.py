@@ -68,6 +68,10 @@ class PortableWork(Work[Task, Result], Protocol):
         """Return what may leave: the work of one of so many at once, which share what is bounded."""
 
 
+def unwatched(_answers: int, _failures: int) -> None:
+    """Watch nothing, for tasks that fetch nothing."""
+
+
 def overlapped(steps: Steps[Task, Result], tasks: Iterable[Task]) -> Iterator[Result]:
     """Yield the results in order; while one task is staged, the next ones are fetched."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="stage") as stager:

@@ -11,7 +11,7 @@ from threading import Event
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from etl.engine.local import LocalEngine, cores
-from etl.engine.work import Steps
+from etl.engine.work import Steps, unwatched
 from etl.extract.saved import SavedDocument, SavedProblem, read_saved
 from etl.extract.walk.seen import SeenIds
 from etl.load.pool import give_back_unused
@@ -85,7 +85,7 @@ def replay(
             workers = settings.workers or (cores() if len(first) == _WORTH_WORKERS else 1)
             never = Event()  # what has been read is staged, for the next run to adopt
             every = chain(_taken(first), tasks)
-            with closing(LocalEngine(never, _ignored, workers=workers).run(work, every)) as results:
+            with closing(LocalEngine(never, unwatched, workers=workers).run(work, every)) as results:
                 for result in results:
                     reading.take(result)
         if not course.requested:
@@ -229,7 +229,3 @@ def _taken(tasks: deque[ReplayTask]) -> Iterator[ReplayTask]:
     """Yield tasks, of which nothing is kept."""
     while tasks:
         yield tasks.popleft()
-
-
-def _ignored(_answers: int, _failures: int) -> None:
-    """Take no notice: nothing is fetched."""

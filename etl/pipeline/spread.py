@@ -8,7 +8,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Final
 
 from etl.engine.local import LocalEngine, cores
-from etl.engine.work import Steps
+from etl.engine.work import Steps, unwatched
 from etl.load.pool import give_back_unused
 from etl.pipeline.abroad import check_output, holder_in
 from etl.settings import Engine
@@ -94,9 +94,5 @@ class EngineSpread:
             from etl.engine.cluster import ClusterEngine  # noqa: PLC0415 - needs the extra
 
             scheduler = self._settings.dask_scheduler or ""
-            return ClusterEngine(never, _ignored, scheduler=scheduler, concurrency=len(groups)).run(work, groups)
-        return LocalEngine(never, _ignored, workers=len(groups)).run(work, groups)
-
-
-def _ignored(_answers: int, _failures: int) -> None:
-    """Take no notice: nothing is fetched."""
+            return ClusterEngine(never, unwatched, scheduler=scheduler, concurrency=len(groups)).run(work, groups)
+        return LocalEngine(never, unwatched, workers=len(groups)).run(work, groups)
