@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from etl.sandbox.server import Sandbox
 
@@ -27,8 +27,14 @@ def blocks_of(text: str) -> list[Block]:
     return re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def run_blocks(blocks: Iterable[Block], folder: Path, sandbox: Sandbox) -> str:
+def run_blocks(blocks: Iterable[Block], folder: Path, sandbox: Sandbox, more: Mapping[str, str] | None = None) -> str:
     """Run blocks one after the other, in a folder and beside a cluster; each must end well and warn of nothing.
+
+    Args:
+        blocks: see there.
+        folder: in which they run.
+        sandbox: the cluster.
+        more: of the environment.
 
     Returns:
         What they printed.
@@ -38,6 +44,7 @@ def run_blocks(blocks: Iterable[Block], folder: Path, sandbox: Sandbox) -> str:
         "ELASTICSEARCH_URL": sandbox.url,
         "ELASTICSEARCH_API_KEY": sandbox.api_key,
         "HOME": str(folder),
+        **(more or {}),
     }
     told = ""
     for language, block in blocks:
