@@ -7,8 +7,9 @@ below takes it for a `Path`, as it is declared, and only what differs is asked f
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from etl.errors import UsageError
 from etl.load.layout import MANIFEST
@@ -18,7 +19,7 @@ from etl.load.storage import Storage
 from etl.settings.extras import check_libraries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from etl.load.objects.store import Store
 
@@ -27,6 +28,10 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LIBRARIES: Final = {"s3": ("fsspec", "s3fs"), "memory": ("fsspec",)}
 """What is promised: scheme → the libraries that it needs."""
 
+T = TypeVar("T")
+U = TypeVar("U")
+
+_AT_ONCE = 16  # requests for small things
 _LONGEST = 700  # bytes of a prefix: S3 takes names of 1024, and a dataset adds some
 _STORES: dict[str, Store] = {}
 
@@ -118,6 +123,21 @@ def sizes_in(folder: Path, files: Sequence[Path]) -> list[int | None]:
         return [path.stat().st_size if path.is_file() else None for path in files]
     sizes = {entry.name: entry.size for entry in address.store.entries(address.prefix)}
     return [sizes.get(path.name) for path in files]
+
+
+def side_by_side(root: Path, do: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
+    """Do something that reads a little with each of some things, in order; where reading is a request, many at once.
+
+    Args:
+        root: of the dataset, or something in it.
+        do: is done; what it raises is raised when its turn comes.
+        items: see there.
+    """
+    if in_store(root) is None:
+        yield from map(do, items)
+        return
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="etl-read") as pool:
+        yield from pool.map(do, items)
 
 
 def is_there(folder: Path, manifest: str = MANIFEST) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from etl.load.index import RECHECK_COLUMNS
 from etl.load.layout import MANIFEST, is_run_id
 from etl.load.manifest import RunManifest, RunState, encode, read_manifest
 from etl.load.parquet import ParquetFile
-from etl.load.place import for_arrow, in_store, is_there
+from etl.load.place import for_arrow, in_store, is_there, side_by_side
 from etl.model import IdRecord, Outcome
 from etl.observe.logs import LOGGER
 
@@ -170,16 +171,23 @@ def read_runs(layout: Layout) -> Records:
     """
     runs: list[RunManifest] = []
     damaged: list[str] = []
-    for name in _names(layout):
-        try:
-            runs.append(read_run(layout, name))
-        except OutputError as error:
-            if isinstance(error.__cause__, PermissionError):
-                raise _private(layout) from error
-            if is_there(layout.run(name)):  # else a run that works now has pruned it
-                damaged.append(str(error))
+    names = _names(layout)
+    for name, found in zip(names, side_by_side(layout.runs, partial(_run_or_error, layout), names), strict=True):
+        if isinstance(found, RunManifest):
+            runs.append(found)
+        elif isinstance(found.__cause__, PermissionError):
+            raise _private(layout) from found
+        elif is_there(layout.run(name)):  # else a run that works now has pruned it
+            damaged.append(str(found))
     runs.sort(key=lambda run: run.started_at)  # ids of one second are in no order
     return Records(runs=tuple(runs), damaged=tuple(damaged))
+
+
+def _run_or_error(layout: Layout, run_id: str) -> RunManifest | OutputError:
+    try:
+        return read_run(layout, run_id)
+    except OutputError as error:
+        return error
 
 
 def _names(layout: Layout) -> list[str]:

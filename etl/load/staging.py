@@ -12,7 +12,7 @@ from etl.errors import OutputError
 from etl.load.layout import BATCH_MANIFEST, TMP, is_batch_number, is_run_id
 from etl.load.manifest import BatchManifest, Origin, StagedTable, encode, read_manifest
 from etl.load.merge import small_stretches
-from etl.load.place import in_store, is_there, sizes_in
+from etl.load.place import in_store, is_there, side_by_side, sizes_in
 from etl.load.pool import give_back_memory
 from etl.load.stretch import JOBS, Stretch, one_batch
 from etl.load.stretch_files import read_stretches, stretches_path, write_stretches
@@ -185,17 +185,15 @@ def read_batches(storage: Storage) -> tuple[list[Batch], int]:
     for run in sorted(staging.iterdir()) if staging.is_dir() else ():
         if not is_run_id(run.name):
             continue
-        for folder in sorted(run.iterdir()):
-            if is_batch_number(folder.name):
-                if not is_there(folder, BATCH_MANIFEST) and in_store(folder) is not None:  # a run died in its commit
-                    storage.remove_tree(folder)
-                    continue
-                batch = _read_batch(folder)
-                if batch is None:
-                    storage.remove_folders([folder])
-                    broken += 1
-                else:
-                    batches.append(batch)
+        folders = [folder for folder in sorted(run.iterdir()) if is_batch_number(folder.name)]
+        for folder, batch in zip(folders, side_by_side(run, _read_batch, folders), strict=True):
+            if batch is not None:
+                batches.append(batch)
+            elif in_store(folder) is not None and not is_there(folder, BATCH_MANIFEST):  # a run died in its commit
+                storage.remove_tree(folder)
+            else:
+                storage.remove_folders([folder])
+                broken += 1
         sweep(storage, run)
     batches.sort(key=lambda batch: (batch.manifest.run_id, batch.manifest.number))
     return batches, broken

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import pickle
 import random
@@ -52,6 +53,8 @@ def test_an_object_is_what_was_put(store: S3Store, address: ObjectPath) -> None:
     assert store.size(name) is None
     store.put(name, b"one")
     assert (store.size(name), store.read(name), store.read_part(name, 1, 1)) == (3, b"one", (b"n", 3))
+    assert list(store.below(address.prefix)) == [name]
+    assert [entry.name for entry in store.entries(address.prefix)] == ["a b"]
     store.put(name, b"")
     assert (store.size(name), store.read(name), store.read_part(name, 0, 10)) == (0, b"", (b"", 0))
 
@@ -147,13 +150,11 @@ def test_the_store_copies_and_large_objects_in_pieces(store: S3Store, address: O
 
 
 def test_large_files_go_in_pieces_and_are_read_by_windows(
-    store: S3Store, root: Path, tmp_path: Path, s3: S3Server
+    store: S3Store, root: Path, address: ObjectPath, s3: S3Server
 ) -> None:
     content = random.Random(1).randbytes(18 << 20)  # noqa: S311 - any bytes
-    file = tmp_path / "large"
-    file.write_bytes(content)
     path = root / "large"
-    store.put_file(f"{in_store(root).key}/large", file)  # type: ignore[union-attr]  # it is one
+    store.put_file(key(address, "large"), io.BytesIO(content), len(content))
     assert sum(request.method == "POST" for request in s3.asked()) == 2  # the beginning and the end of the pieces
 
     with path.open("rb") as opened:
@@ -169,6 +170,21 @@ def test_large_files_go_in_pieces_and_are_read_by_windows(
 def read(path: Path) -> pa.Table:
     with pq.ParquetFile(for_arrow(path), pre_buffer=False) as file:
         return pa.Table.from_batches(file.iter_batches(batch_size=2_000, use_threads=False))
+
+
+def test_a_large_file_that_is_broken_off_leaves_nothing(store: S3Store, address: ObjectPath, s3: S3Server) -> None:
+    parts: list[Request] = []
+
+    def refuse_the_second(request: Request) -> Interference | None:
+        parts.extend([request] if request.method == "PUT" else [])
+        return refused("403 Forbidden", "AccessDenied")(request) if len(parts) == 2 else None
+
+    s3.interfere = refuse_the_second
+    with pytest.raises(StoreError, match="grant this account"):
+        store.put_file(key(address, "large"), io.BytesIO(bytes(9 << 20)), 9 << 20)
+    s3.interfere = lambda _: None
+    assert s3.asked()[-1].method == "DELETE"  # of the pieces
+    assert store.size(key(address, "large")) is None
 
 
 def test_parquet_is_read_by_few_requests(root: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

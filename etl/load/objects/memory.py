@@ -6,13 +6,12 @@ import hashlib
 from functools import cached_property
 from threading import RLock
 from time import time
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from etl.load.objects.store import Entry, Tagged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from fsspec.implementations.memory import MemoryFileSystem
 
@@ -81,9 +80,9 @@ class MemoryStore:
         with _ONE_AT_A_TIME:
             self._files.pipe_file(key, bytes(content))
 
-    def put_file(self, key: str, file: Path) -> None:
-        """Write a local file as an object, in the place of another."""
-        self.put(key, file.read_bytes())
+    def put_file(self, key: str, file: IO[bytes], size: int) -> None:
+        """Write so many bytes of a file as an object, in the place of another."""
+        self.put(key, file.read(size))
 
     def put_if(self, key: str, content: bytes, tag: str | None) -> str | None:
         """Write an object where there is none (`tag` is None), or in the place of the one with the tag."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from aiohttp import ClientError as ConnectionLostError
 from botocore.exceptions import BotoCoreError
@@ -18,7 +19,6 @@ from etl.load.objects.store import Entry, StoreError, Tagged
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from s3fs import S3FileSystem
 
@@ -28,6 +28,7 @@ _EMPTY = frozenset({"InvalidRange", "416"})
 _TOO_LARGE = frozenset({"InvalidRequest", "EntityTooLarge"})  # for one request: above 5 GiB
 _MOST_DELETED = 1000  # by one request
 _PART_BYTES = 8 << 20
+_MOST_PARTS = 10_000  # of an object, by S3's rules
 _MOST_READS = 4  # of one object, whose answers break off
 _SIZE = re.compile(r"bytes \d+-\d+/(\d+)")
 
@@ -108,10 +109,23 @@ class S3Store:
         """Write an object whole, in the place of another."""
         self._ask("put_object", key, Body=content)
 
-    def put_file(self, key: str, file: Path) -> None:
-        """Write a local file as an object, in the place of another; memory holds a piece of it at a time."""
-        with self._told(key):
-            self._files.put_file(str(file), key, chunksize=_PART_BYTES, ContentType="application/octet-stream")
+    def put_file(self, key: str, file: IO[bytes], size: int) -> None:
+        """Write so many bytes of a file as an object, in the place of another; memory holds a piece of it at a time."""
+        if size <= _PART_BYTES:
+            self.put(key, file.read(size))
+            return
+        part_bytes = max(_PART_BYTES, -(-size // _MOST_PARTS))
+        upload = self._ask("create_multipart_upload", key)["UploadId"]
+        try:
+            parts = [
+                {"PartNumber": number, "ETag": self._put_part(key, upload, number, file.read(part_bytes))}
+                for number in range(1, -(-size // part_bytes) + 1)
+            ]
+            self._ask("complete_multipart_upload", key, UploadId=upload, MultipartUpload={"Parts": parts})
+        except BaseException:
+            with suppress(StoreError, FileNotFoundError):  # what broke it off is told
+                self._ask("abort_multipart_upload", key, UploadId=upload)
+            raise
 
     def put_if(self, key: str, content: bytes, tag: str | None) -> str | None:
         """Write an object where there is none (`tag` is None), or in the place of the one with the tag."""
@@ -192,6 +206,9 @@ class S3Store:
                 finally:
                     answer["Body"].close()
         raise AssertionError  # the loop has no end
+
+    def _put_part(self, key: str, upload: str, number: int, content: bytes) -> str:
+        return str(self._ask("upload_part", key, UploadId=upload, PartNumber=number, Body=content)["ETag"])
 
     def _compare_and_put(self, key: str, content: bytes, tag: str | None) -> str | None:
         """Do what is left to do where the store knows no conditions: another writer can come in between."""

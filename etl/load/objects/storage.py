@@ -7,7 +7,6 @@ import tempfile
 from collections import defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 from etl.errors import LockedError, OutputError
@@ -17,6 +16,7 @@ from etl.load.storage import NewFile, Storage, Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from etl.load.objects.lease import Lease
     from etl.load.objects.path import ObjectPath
@@ -87,10 +87,10 @@ class ObjectStorage(Storage):
             self._store.put(_key(path), content)
         return Written(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
-    def put_file(self, path: Path, file: Path) -> None:
-        """Write a local file as an object."""
+    def put_file(self, path: Path, file: IO[bytes], size: int) -> None:
+        """Write so many bytes of a file as an object."""
         with self.step(Step.WRITE, path):
-            self._store.put_file(_key(path), file)
+            self._store.put_file(_key(path), file, size)
 
     def replace_file(self, path: Path, content: bytes, *, private: bool = False) -> None:  # noqa: ARG002 - as for a folder
         """Put an object in the place of another."""
@@ -216,7 +216,8 @@ class _NewObject(NewFile):
     def __init__(self, storage: ObjectStorage, path: Path) -> None:
         super().__init__(storage, path, descriptor=-1)
         self._target = storage
-        self._file: IO[bytes] = tempfile.NamedTemporaryFile(prefix="etl-")  # noqa: SIM115 - closed by `abandon`
+        # Without a buffer of its own: closing it must not write once more where the disk is full.
+        self._file: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `abandon`
 
     def close(self) -> None:
         """Put the object.
@@ -227,8 +228,9 @@ class _NewObject(NewFile):
         if self.closed:
             return
         try:
-            self._drain(to_disk=True)
-            self._target.put_file(self._path, Path(self._file.name))
+            self._drain()
+            self._file.seek(0)
+            self._target.put_file(self._path, self._file, self._size)
         finally:
             self.abandon()
 
@@ -238,14 +240,14 @@ class _NewObject(NewFile):
             self.closed = True
             self._file.close()
 
-    def _drain(self, *, to_disk: bool = False) -> None:
+    def _drain(self) -> None:
+        view = memoryview(bytes(self._buffer))
         try:
-            self._file.write(self._buffer)
-            if to_disk:
-                self._file.flush()
+            while view:
+                view = view[self._file.write(view) :]
         except OSError as error:
-            where = Path(self._file.name).parent
-            msg = f"{where}: cannot hold what is on its way to {self._path}: {error.strerror}; make room, or set TMPDIR"
+            where = tempfile.gettempdir()
+            msg = f"{where}: cannot hold what goes to {self._path}: {error.strerror}; make room there, or set TMPDIR"
             raise OutputError(msg) from error
         self._buffer.clear()
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from etl.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 
 class StoreError(EtlError):
@@ -92,8 +91,8 @@ class Store(Protocol):
     def put(self, key: str, content: bytes) -> None:
         """Write an object whole, in the place of another."""
 
-    def put_file(self, key: str, file: Path) -> None:
-        """Write a local file as an object, in the place of another; memory holds a piece of it at a time."""
+    def put_file(self, key: str, file: IO[bytes], size: int) -> None:
+        """Write so many bytes of a file as an object, in the place of another; memory holds a piece of it at a time."""
 
     def put_if(self, key: str, content: bytes, tag: str | None) -> str | None:
         """Write an object where there is none (`tag` is None), or in the place of the one with the tag.
