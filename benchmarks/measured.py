@@ -29,6 +29,7 @@ class Cost:
     Attributes:
         seconds: from its start to its end.
         cpu_s: seconds of processor time, of all programs together.
+        own_cpu_s: of these, those of the program itself, and of programs that it waited for.
         peak_bytes: of memory, at the worst moment seen: what each program has for itself, its part of what programs
             share since one was forked from the other, and once what the one with the most has mapped from files, for
             they map the same libraries.
@@ -37,6 +38,7 @@ class Cost:
 
     seconds: float
     cpu_s: float
+    own_cpu_s: float
     peak_bytes: int
     out: str
 
@@ -65,9 +67,8 @@ def cost_of(command: Sequence[str], *, folder: Path, env: Mapping[str, str]) -> 
         if program.returncode:
             msg = f"{' '.join(command)}: ended with {program.returncode}\n{out.read()}\n{err.read()}"
             raise RuntimeError(msg)
-        # That of a program includes what the programs had that it started and waited for.
-        cpu_s += usage.ru_utime + usage.ru_stime
-        return Cost(seconds=seconds, cpu_s=cpu_s, peak_bytes=watch.peak, out=out.read())
+        own = usage.ru_utime + usage.ru_stime
+        return Cost(seconds=seconds, cpu_s=cpu_s + own, own_cpu_s=own, peak_bytes=watch.peak, out=out.read())
 
 
 def _adopt_orphans() -> None:

@@ -4,7 +4,8 @@
 
 For each size a run with `--strategy mget` against a sandbox in a program of its own, which takes processor time beside
 it, and a replay of the same documents from a file. Prints rows for docs/scale.md; processor time and memory are those
-of all programs of the run together. A million jobs take some fifteen minutes and 8 GB of the temporary folder.
+of all programs of the run together, and beside that the time of the run's own program, which no worker can do for it.
+A million jobs take some fifteen minutes and 8 GB of the temporary folder.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _COLUMNS = (
     "s",
     "jobs/s",
     "CPU µs a job",
+    "of the run itself",
     "peak MB",
     "requests",
     "fetch s",
@@ -70,6 +72,7 @@ def printed(way: str, jobs: int, cost: Cost, output: Path) -> None:
         f"{cost.seconds:,.1f}",
         f"{jobs / cost.seconds:,.0f}",
         f"{cost.cpu_s / jobs * 1e6:,.0f}",
+        f"{cost.own_cpu_s / jobs * 1e6:,.0f}",
         f"{cost.peak_bytes / 1e6:,.0f}",
         f"{record['counts'].get('requests', 0):,}",
         *(f"{timings[stage]:,.1f}" for stage in ("fetch", "plan", "build")),
