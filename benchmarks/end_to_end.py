@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from measured import Cost, cost_of, head, machine, median_ratio, row
 from pyarrow import parquet
 from server import Server, served
 
-from etl.settings import Strategy
+from etl.settings import Strategy, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,7 @@ _HERE = Path(__file__).parent
 _ENVIRONMENT = _HERE.parent / ".bench-venv"
 _DLT = _ENVIRONMENT / "bin" / "python"
 _STRATEGIES = [strategy.value for strategy in Strategy if strategy is not Strategy.AUTO]
+_TRANSPORTS = [transport.value for transport in Transport if transport is not Transport.AUTO]
 _SCRIPT = "script"
 
 
@@ -77,7 +79,7 @@ class Contender:
         return cost
 
 
-def contenders(strategies: list[str], rivals: list[str]) -> Iterator[Contender]:
+def contenders(strategies: list[str], transports: list[str], rivals: list[str]) -> Iterator[Contender]:
     """Yield who is measured; the rivals come first, for ratios are to them."""
     if "dlt" in rivals:
         arguments: tuple[str, ...] = (str(_HERE / "rivals" / "with_dlt.py"), "{url}", "{ids}", "{folder}")
@@ -86,11 +88,11 @@ def contenders(strategies: list[str], rivals: list[str]) -> Iterator[Contender]:
         if _SCRIPT in rivals:
             arguments = (str(_HERE / "rivals" / "script.py"), "{url}", "{ids}", "{folder}", str(threads))
             yield Contender(name=name, arguments=arguments, jobs="sync_jobs.parquet")
-    for strategy in strategies:
-        arguments = ("-m", "etl", "run", "{ids}", "--json", "-q", "--output", "{folder}/output", "--strategy", strategy)
+    for strategy, transport in product(strategies, transports):
+        said = ("--strategy", strategy, "--transport", transport)
         yield Contender(
-            name=f"`etl run --strategy {strategy}`",
-            arguments=arguments,
+            name=f"`etl run {' '.join(said)}`",
+            arguments=("-m", "etl", "run", "{ids}", "--json", "-q", "--output", "{folder}/output", *said),
             jobs="output/latest/sync_jobs/*.parquet",
             strategy=strategy,
         )
@@ -148,6 +150,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, nargs="+", default=[5_000, 20_000])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--strategies", nargs="*", default=_STRATEGIES, choices=_STRATEGIES)
+    parser.add_argument("--transports", nargs="+", default=_TRANSPORTS, choices=_TRANSPORTS)
     parser.add_argument("--rivals", nargs="*", default=["dlt", _SCRIPT], choices=["dlt", _SCRIPT])
     parser.add_argument("--install", action="store_true", help="put dlt into .bench-venv, and end")
     given = parser.parse_args()
@@ -156,7 +159,7 @@ def main() -> None:
         return
     if "dlt" in given.rivals and shutil.which(_DLT) is None:
         sys.exit(f"dlt is missing; once: python {sys.argv[0]} --install; or measure without it: --rivals {_SCRIPT}")
-    crowd = list(contenders(given.strategies, given.rivals))
+    crowd = list(contenders(given.strategies, given.transports, given.rivals))
     print(f"{machine()}; median of {given.rounds} rounds\n")
     print(
         head(

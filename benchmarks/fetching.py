@@ -6,7 +6,8 @@
 Without a latency the server is nginx on loopback with a document for each id, and wrk (needs nginx and wrk) shows what
 it can give to 2 threads. With one, the server answers so many milliseconds after each request, and at most
 `concurrency` requests are under way: the limit is concurrency / latency. Programs share the concurrency and the ids.
-Nothing is parsed or kept but the judgement whether an answer is the job. Prints rows for docs/performance.md.
+Each transport is measured, in turn. Nothing is parsed or kept but the judgement whether an answer is the job. Prints
+rows for docs/performance.md.
 """
 
 from __future__ import annotations
@@ -33,11 +34,12 @@ from etl.extract.client import Client
 from etl.extract.fetch import Fetcher
 from etl.model import AnswerKind, RequestedId
 from etl.sandbox.identity import id_of
-from etl.settings import Connection
+from etl.settings import Connection, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_TRANSPORTS = [transport.value for transport in Transport if transport is not Transport.AUTO]
 _WRK_S = 3
 _WRK = """
 local ids, next = {{}}, 0
@@ -62,10 +64,24 @@ class Rate:
     cpu_us: float
 
 
-def fetch_here(url: str, ids_file: str, concurrency: int) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Way:
+    """How our client fetches.
+
+    Attributes:
+        transport: that carries the requests.
+        programs: that share the ids.
+    """
+
+    transport: Transport
+    programs: int
+
+
+def fetch_here(url: str, ids_file: str, concurrency: int, transport: Transport) -> None:
     """Fetch all ids of a file, once the word is given; print what it cost as JSON."""
     ids = [RequestedId(id=line) for line in Path(ids_file).read_text().split()]
-    with Client(Connection(url=url, concurrency=concurrency)) as client, Fetcher(client) as fetcher:
+    connection = Connection(url=url, concurrency=concurrency, transport=transport)
+    with Client(connection) as client, Fetcher(client) as fetcher:
         print("ready", flush=True)
         sys.stdin.readline()
         cpu_s = time.process_time()
@@ -73,14 +89,15 @@ def fetch_here(url: str, ids_file: str, concurrency: int) -> None:
         print(json.dumps({"found": found, "cpu_s": time.process_time() - cpu_s}), flush=True)
 
 
-def fetch(url: str, ids: tuple[str, ...], *, programs: int, concurrency: int) -> Rate:
-    """Fetch all ids with so many programs, which share the concurrency."""
+def fetch(url: str, ids: tuple[str, ...], *, way: Way, concurrency: int) -> Rate:
+    """Fetch all ids with the programs of a way, which share the concurrency."""
+    programs = way.programs
     with tempfile.TemporaryDirectory() as folder:
         running: list[subprocess.Popen[str]] = []
         for number in range(programs):
             part = Path(folder) / f"ids-{number}"
             part.write_text("\n".join(ids[number::programs]))
-            command = [sys.executable, __file__, "--here", url, str(part), str(concurrency // programs)]
+            command = [sys.executable, __file__, "--here", url, str(part), str(concurrency // programs), way.transport]
             running.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         for program in running:
             assert program.stdout is not None
@@ -172,13 +189,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--concurrency", type=int, default=8)
     parser.add_argument("--programs", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--transports", nargs="+", default=_TRANSPORTS, choices=_TRANSPORTS)
     parser.add_argument("--latency-ms", type=float, default=0.0)
-    parser.add_argument("--here", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--here", nargs=4, help=argparse.SUPPRESS)
     parser.add_argument("--serve-slowly", type=float, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.here:
-        url, ids_file, concurrency = given.here
-        fetch_here(url, ids_file, int(concurrency))
+        url, ids_file, concurrency, transport = given.here
+        fetch_here(url, ids_file, int(concurrency), Transport(transport))
         return
     if given.serve_slowly is not None:
         asyncio.run(_serve_slowly(given.serve_slowly / 1000))
@@ -186,14 +204,18 @@ def main() -> None:
     needed("wrk", "wrk")
     connections = given.concurrency
     wrk = f"wrk, 2 threads, {connections} connections"
-    ways = {f"etl, {programs} x {connections // programs} threads": programs for programs in given.programs}
+    ways = {
+        f"{transport}, {programs} x {connections // programs}": Way(transport=Transport(transport), programs=programs)
+        for transport in given.transports
+        for programs in given.programs
+    }
     rates: dict[str, list[Rate]] = {name: [] for name in (wrk, *ways)}
     with slow_server(given.latency_ms) if given.latency_ms else _nginx(given.jobs) as url:
         ids = tuple(id_of(number) for number in range(given.jobs))
         for number in range(given.rounds):
             rates[wrk].append(with_wrk(url, ids, connections))
             for name in ways if number % 2 else reversed(ways):
-                rates[name].append(fetch(url, ids, programs=ways[name], concurrency=connections))
+                rates[name].append(fetch(url, ids, way=ways[name], concurrency=connections))
     print(f"{machine()}; median of {given.rounds} rounds of {given.jobs:,} ids\n")
     if given.latency_ms:
         limit = given.concurrency / (given.latency_ms / 1000)
