@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from commands import etl
 from documents import job
-from stores import keys_below, objects_below
+from stores import SECRET, fresh_stores, keys_below, objects_below
 
 import etl as package
 from etl.load.build import Limits
@@ -170,3 +170,16 @@ def test_workers_stage_into_the_bucket_by_themselves(bench: Bench, root: Path) -
     assert (ended.code, ended.summary["rows"]["sync_jobs"]) == (0, 12), ended.err
     assert etl("verify", "--output", str(root)).code == 0
     assert not [name for name in keys_below(root) if name.startswith("_staging/")]
+
+
+@pytest.mark.slow
+def test_no_line_of_the_libraries_log_shows_what_opens_the_store(
+    bench: Bench, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del s3
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "planted/session+token/of+the+store==")
+    with fresh_stores():
+        ended = bench.run("-vv")
+    assert (ended.code, "PutObject" in ended.err) == (0, True)
+    assert SECRET not in ended.err
+    assert "planted/session+token" not in ended.err
