@@ -131,8 +131,8 @@ connection_limits = chain(
         callback=lambda _context, _option, name: Transport(name),
         default=Transport.AUTO.value,
         show_default=True,
-        help="What carries requests: auto takes curl, the fastest, where pycurl is installed and reaches the cluster, "
-        "else requests.",
+        help="What carries requests: auto takes curl, the fastest, where the extra [fast] is installed and it can take "
+        "the way to the cluster, else requests.",
     ),
 )
 
