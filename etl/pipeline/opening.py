@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from etl.errors import UsageError
 from etl.extract.client import Client
 from etl.load.layout import new_run_id
-from etl.load.place import is_shared, storage_of
+from etl.load.place import in_store, is_shared, storage_of
 from etl.load.prune import Retention
 from etl.load.writer import Opening, Writer
 from etl.model import IdRecord, Provenance
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     from etl.pipeline.stop import Stop
     from etl.settings import Connection, RunSettings
+
+
+_NO_MODE = "--output-mode has no effect in a store: the policy of the bucket says who reads what"
 
 
 @contextmanager
@@ -94,6 +97,7 @@ def opened(
             rejected=rejected,
             inputs=dict(inputs),
             shown_settings=dict(shown_settings),
+            warnings=[_NO_MODE] if settings.output_mode is not None and in_store(settings.output) is not None else [],
         )
 
 

@@ -36,8 +36,9 @@ def rows_of(root: Path) -> dict[str, pd.DataFrame]:
 def test_a_run_publishes_a_second_one_does_not_and_what_stays_is_copied_by_the_store(
     bench: Bench, root: Path, s3: S3Server
 ) -> None:
-    first = bench.run("--keep-raw")
+    first = bench.run("--keep-raw", "--output-mode", "0640")
 
+    assert [warning for warning in first.summary["warnings"] if "--output-mode has no effect" in warning]
     assert (first.code, first.summary["outcomes"]["loaded"]) == (0, 12), first.err
     assert first.summary["output"] == str(root)
     pointer = json.loads(objects_below(root)["_latest.json"])
