@@ -82,7 +82,7 @@ def replay(
         with stop.after(settings.deadline_s), progress(None, "documents", quiet=quiet) as shown:
             tasks = reading.tasks(saved, shown.advance)
             first = deque(islice(tasks, _WORTH_WORKERS))
-            workers = settings.workers or (cores() if len(first) == _WORTH_WORKERS else 1)
+            workers = course.settings.workers or (cores() if len(first) == _WORTH_WORKERS else 1)
             never = Event()  # what has been read is staged, for the next run to adopt
             every = chain(_taken(first), tasks)
             with closing(LocalEngine(never, unwatched, workers=workers).run(work, every)) as results:

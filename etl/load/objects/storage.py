@@ -133,6 +133,8 @@ class ObjectStorage(Storage):
             return
         with self.step(Step.RENAME, source, target):
             keys = list(self._store.below(_prefix(source)))
+            if not keys:
+                raise FileNotFoundError(2, "no such objects", str(source))
             moves = {key: f"{_key(target)}/{key.removeprefix(_prefix(source))}" for key in keys}
             last = [key for key in keys if key.rpartition("/")[2] in _MANIFESTS]
             for some in ([key for key in keys if key not in last], last):
