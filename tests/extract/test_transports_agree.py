@@ -326,6 +326,14 @@ def test_without_pycurl_requests_carries_and_says_why() -> None:
         choice.choose(Connection(url="http://es", transport=Transport.CURL))
 
 
+def test_a_pycurl_that_cannot_do_it_all_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("pycurl.version_info", lambda: (11, "8.1.0", 0, "Linux", 0, "GnuTLS/3.7"))
+        assert choice.choose(Connection(url="http://es")).why == "pycurl is not built with OpenSSL"
+    monkeypatch.delattr("pycurl.PREREQFUNCTION")
+    assert choice.choose(Connection(url="http://es")).why == "pycurl is older than 7.45.7"
+
+
 @pytest.mark.parametrize(
     ("connection", "why"),
     [

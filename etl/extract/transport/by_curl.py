@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import ssl
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pycurl
-import requests.utils
 
+from etl.extract.transport.curl_handle import handle_for
 from etl.extract.transport.sockets import Sockets
 from etl.extract.transport.transfer import Transfer
 
@@ -56,7 +55,7 @@ class CurlWire:
         if request.body is not None or request.method != "GET":
             transfer = self._made_for(request)
         else:
-            transfer = self._idle.pop() if self._idle else Transfer(_handle(self._route), self._route, self._sockets)
+            transfer = self._idle.pop() if self._idle else Transfer(handle_for(self._route), self._route, self._sockets)
         transfer.begin(request, key)
         self._active[transfer.handle] = transfer
         self._multi.add_handle(transfer.handle)
@@ -140,66 +139,8 @@ class CurlWire:
 
     def _made_for(self, request: Request) -> Transfer:
         """Return a handle for a request that is not a plain GET, to be used once."""
-        handle = _handle(self._route, *(["Content-Type: application/json"] if request.body is not None else []))
+        handle = handle_for(self._route, *(["Content-Type: application/json"] if request.body is not None else []))
         if request.body is not None:
             handle.setopt(pycurl.POSTFIELDS, request.body)
         handle.setopt(pycurl.CUSTOMREQUEST, request.method)
         return Transfer(handle, self._route, self._sockets, is_reusable=False)
-
-
-def _handle(route: Route, *more: str) -> pycurl.Curl:
-    """Return a handle with all that requests share. Nothing of the environment is heard, and nothing is added."""
-    handle = pycurl.Curl()
-    connection = route.connection
-    lines = [*(f"{name}: {value}" for name, value in route.headers.items()), *more, "Expect:"]
-    for option, value in (
-        (pycurl.HTTPHEADER, lines),
-        (pycurl.NOSIGNAL, 1),
-        (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
-        (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
-        (pycurl.HTTP09_ALLOWED, 0),
-        (pycurl.HTTP_CONTENT_DECODING, 0),
-        (pycurl.PATH_AS_IS, 1),
-        (pycurl.FOLLOWLOCATION, 0),
-        (pycurl.CONNECTTIMEOUT_MS, max(1, math.ceil(connection.connect_timeout_s * 1000))),
-    ):
-        handle.setopt(option, value)
-    _set_proxy(handle, route)
-    if route.trust is not None:
-        _set_trust(handle, route, route.trust)
-    return handle
-
-
-def _set_proxy(handle: pycurl.Curl, route: Route) -> None:
-    proxy = requests.utils.select_proxy(route.connection.url, dict(route.connection.proxies)) or ""
-    handle.setopt(pycurl.PROXY, proxy)  # without a scheme it is http, as for requests; empty is none at all
-    handle.setopt(pycurl.NOPROXY, "")
-    handle.setopt(pycurl.HEADEROPT, pycurl.HEADER_SEPARATE)
-    if route.trust is not None and proxy.lower().startswith("https:"):
-        handle.setopt(pycurl.PROXY_SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
-        handle.setopt(pycurl.PROXY_CAINFO, _bundle(route) or "")
-        handle.setopt(pycurl.PROXY_CAPATH, _folder(route) or "")
-
-
-def _set_trust(handle: pycurl.Curl, route: Route, trust: ssl.SSLContext) -> None:
-    """Trust what Python's own context does, and no authority that libcurl was built with."""
-    handle.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
-    handle.setopt(pycurl.SSL_VERIFYPEER, 1)
-    handle.setopt(pycurl.SSL_VERIFYHOST, 2)
-    bundle, folder = _bundle(route), _folder(route)
-    handle.setopt(pycurl.CAINFO, bundle) if bundle else handle.unsetopt(pycurl.CAINFO)
-    handle.setopt(pycurl.CAPATH, folder) if folder else handle.unsetopt(pycurl.CAPATH)
-    if not trust.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN:
-        handle.setopt(pycurl.SSL_OPTIONS, pycurl.SSLOPT_NO_PARTIALCHAIN)
-
-
-def _bundle(route: Route) -> str | None:
-    path = route.connection.ca_certs
-    if path is None:
-        return str(requests.utils.DEFAULT_CA_BUNDLE_PATH)
-    return None if path.is_dir() else str(path)
-
-
-def _folder(route: Route) -> str | None:
-    path = route.connection.ca_certs
-    return str(path) if path is not None and path.is_dir() else None

@@ -76,6 +76,10 @@ def _hindrance(connection: Connection) -> str | None:
     """Say why libcurl cannot be used; None where it can."""
     if _MISSING:
         return _MISSING
+    if not hasattr(pycurl, "PREREQFUNCTION"):
+        return "pycurl is older than 7.45.7"
+    if "OpenSSL" not in (pycurl.version_info()[5] or ""):  # certificates are told of in its words
+        return "pycurl is not built with OpenSSL"
     if not connection.url.isascii():
         return "the address is not written in ASCII"
     proxy: str | None = requests.utils.select_proxy(connection.url, dict(connection.proxies))

@@ -54,8 +54,8 @@ _OPENED: Final = 200
 _X509_HOSTNAME_MISMATCH: Final = 62
 _X509_IP_MISMATCH: Final = 64
 _REASON: Final = re.compile(r"error:[0-9A-F]{8}:[^:]*:[^:]*:([A-Za-z0-9 /_-]+)")
-_OTHER_NAME: Final = re.compile(r"target (?:hostname|\w+ address) '([^']+)'")
-_VERIFY_RESULT: Final = re.compile(r"verify result: ([^()]+) \((\d+)\)")
+_OTHER_NAME: Final = re.compile(r"target (?:host ?name|\w+ address) '([^']+)'")
+_VERIFY_RESULT: Final = re.compile(r"(?:verify result|certificate problem): ([^()]+)(?:\((\d+)\))?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,12 +67,14 @@ class CurlFailure:
         said: its text, which is never shown as it stands.
         errno: of the system; 0 without.
         tunnel: status with which a proxy answered to CONNECT; 0 without.
+        verified: OpenSSL's X509_V_* about the certificate of the cluster.
     """
 
     code: int
     said: str
     errno: int = 0
     tunnel: int = 0
+    verified: int = 0
 
 
 def exception_of(failure: CurlFailure, door: Door) -> Exception:
@@ -106,11 +108,11 @@ def _cause(failure: CurlFailure, door: Door) -> Exception:
     if code == _TLS_FAILED and (_REASON.search(failure.said) or not failure.errno):
         return _tls(failure.said)
     if code == _NOT_TRUSTED:
-        return _not_trusted(failure.said, door.host)
+        return _not_trusted(failure, door.host)
     is_stale = code != _NO_CONNECTION and failure.errno == errno.ECONNREFUSED  # of an address that was tried first
     if failure.errno in errno.errorcode and not is_stale:
         return OSError(failure.errno, os.strerror(failure.errno))
-    if code == _NO_CONNECTION:
+    if code == _NO_CONNECTION or failure.tunnel not in {0, _OPENED}:
         return OSError()
     if code == _NOT_REPEATED:
         return http.client.RemoteDisconnected("")
@@ -124,13 +126,13 @@ def _tls(said: str) -> ssl.SSLError:
     return error
 
 
-def _not_trusted(said: str, host: str) -> ssl.SSLCertVerificationError:
+def _not_trusted(failure: CurlFailure, host: str) -> ssl.SSLCertVerificationError:
     error = ssl.SSLCertVerificationError(1, "")
-    found = _VERIFY_RESULT.search(said)
+    found = _VERIFY_RESULT.search(failure.said)
     if found:
-        error.verify_message, error.verify_code = found[1], int(found[2])
+        error.verify_message, error.verify_code = found[1].strip(), int(found[2] or failure.verified)
         return error
-    other = _OTHER_NAME.search(said)
+    other = _OTHER_NAME.search(failure.said)
     host = other[1] if other else host  # that of a proxy may differ too
     try:
         ipaddress.ip_address(host)

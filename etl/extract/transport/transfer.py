@@ -97,6 +97,7 @@ class Transfer:
                 said=said,
                 errno=self.handle.getinfo(pycurl.OS_ERRNO),
                 tunnel=self.handle.getinfo(pycurl.HTTP_CONNECTCODE),
+                verified=self.handle.getinfo(pycurl.SSL_VERIFYRESULT),
             )
             return self._failed(exception_of(failure, self._route.door))
         pieces = self._pieces
