@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 from stores import BUCKET, SECRET, Interference, fresh_stores
 
+from etl.check.diagnosis import State
+from etl.check.doctor_store import StoreDoctor
 from etl.load.objects import reading
 from etl.load.objects import s3 as s3_module
 from etl.load.objects.s3 import S3Store
@@ -220,6 +222,41 @@ def test_paths_and_storages_travel_without_credentials(root: Path) -> None:
     assert SECRET.encode() not in sent
     path, storage = pickle.loads(sent)  # noqa: S301 - written above
     assert (path, storage.layout.root) == (root, root)
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(store: S3Store, address: ObjectPath, s3: S3Server) -> None:
+    name, content = key(address, "one"), bytes(100_000)
+    store.put(name, content)
+    left = [1, 2]
+    s3.interfere = lambda request: (
+        Interference(is_cut=True) if request.method == "GET" and left and left.pop() else None
+    )
+    assert store.read(name) == content
+    assert not left
+
+    s3.interfere = lambda _: Interference(is_cut=True)
+    with pytest.raises(StoreError, match="cannot be asked"):
+        store.read(name)
+
+
+def test_an_object_that_cannot_be_removed_is_named(store: S3Store, address: ObjectPath, s3: S3Server) -> None:
+    error = "<Error><Key>x/one</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
+    s3.interfere = lambda _: Interference(body=f"<DeleteResult>{error}</DeleteResult>")
+    with pytest.raises(StoreError, match=r"x/one: cannot be removed \(AccessDenied\); grant this account"):
+        store.delete([key(address, "one")])
+
+
+def test_the_doctor_tells_what_a_store_cannot_do(root: Path, store: S3Store, s3: S3Server) -> None:
+    doctor = StoreDoctor(root, None)
+    assert [check.told.state for check in doctor.checks()] == [State.OK] * 4
+    with mock.patch.object(store, "has_conditions", new=True):
+        s3.looks_at_conditions = False
+        first = next(doctor.checks())
+        assert (first.told.state, "let no two runs meet there" in first.told.detail) == (State.WARNING, True)
+    s3.refuse(lambda request: request.method == "PUT")
+    first = next(doctor.checks())
+    assert (first.told.state, "grant this account" in first.told.detail) == (State.WRONG, True)
+    assert not root.exists()
 
 
 def refused(status: str, code: str) -> Callable[[Request], Interference]:

@@ -33,11 +33,21 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Interference:
-    """An answer in the place of the right one; the request itself may be done."""
+    """An answer in the place of the right one.
 
-    status: str
-    code: str
+    Attributes:
+        status: of it.
+        code: that S3 gives to it.
+        is_done: whether the request is done all the same.
+        is_cut: whether it is the right one, but broken off half-way.
+        body: of it, where that does not follow from the code.
+    """
+
+    status: str = "200 OK"
+    code: str = ""
     is_done: bool = False
+    is_cut: bool = False
+    body: str = ""
 
 
 REFUSAL = Interference(status="403 Forbidden", code="AccessDenied")
@@ -102,17 +112,31 @@ class _Seen:
         self._server.requests.append(request)
         interference = self._server.interfere(request)
         if interference is not None:
+            if interference.is_cut:
+                return _half(self._store, environ, start_response)
             if interference.is_done:
                 list(self._store(environ, lambda *_: None))
             start_response(interference.status, [("Content-Type", "application/xml")])
             if request.method == "HEAD":
                 return []
+            if interference.body:
+                return [interference.body.encode()]
             return [f"<Error><Code>{interference.code}</Code><Message>as a test has it</Message></Error>".encode()]
         if not self._server.looks_at_conditions:
             for name in conditions:
                 environ.pop(name, None)
         answer: Iterable[bytes] = self._store(environ, start_response)
         return answer
+
+
+def _half(store: Any, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Give the first half of an answer, whose head names the length of all of it."""
+    heads: list[Any] = []
+    content = b"".join(store(environ, lambda *head: heads.append(head)))
+    status, headers = heads[0][:2]
+    kept = [(name, value) for name, value in headers if name.lower() not in {"content-length", "connection"}]
+    start_response(status, [*kept, ("Content-Length", str(len(content)))])
+    return [content[: len(content) // 2]]
 
 
 @contextmanager

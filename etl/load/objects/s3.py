@@ -6,7 +6,6 @@ import re
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from itertools import count
 from typing import IO, TYPE_CHECKING, Any
 
 from aiohttp import ClientError as ConnectionLostError
@@ -58,9 +57,7 @@ class S3Store:
 
     def read(self, key: str) -> bytes:
         """Return an object."""
-        with self._told(key):
-            content: bytes = self._files.cat_file(key)
-        return content
+        return self._get(key)[1]
 
     def read_part(self, key: str, first: int, count: int) -> tuple[bytes, int]:
         """Return up to so many bytes of an object from a place on, and its size."""
@@ -196,16 +193,17 @@ class S3Store:
 
         bucket, name = _split(key)
         with self._told(key):
-            for attempt in count(1):
+            attempts = 0
+            while True:
                 answer = self._call("get_object", bucket, Key=name, **arguments)
                 try:
                     return answer, sync(self._files.loop, answer["Body"].read)
                 except (ConnectionLostError, BotoCoreError):
-                    if attempt == _MOST_READS:
+                    attempts += 1
+                    if attempts == _MOST_READS:
                         raise
                 finally:
                     answer["Body"].close()
-        raise AssertionError  # the loop has no end
 
     def _put_part(self, key: str, upload: str, number: int, content: bytes) -> str:
         return str(self._ask("upload_part", key, UploadId=upload, PartNumber=number, Body=content)["ETag"])
