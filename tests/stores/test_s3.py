@@ -79,6 +79,7 @@ def test_74_there_is_no_such_bucket(bench: Bench, arguments: list[str]) -> None:
     assert (ended.code, "there is no such bucket" in ended.err) == (74, True), ended.err
 
 
+@pytest.mark.slow
 def test_every_command_and_plain_readers_read_what_stands_there(bench: Bench, root: Path, tmp_path: Path) -> None:
     assert bench.run("--format", "parquet,csv", "--keep-raw").code == 0
     output = str(root)
