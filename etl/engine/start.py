@@ -9,7 +9,10 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Any, Final
+
+from etl.errors import EtlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +23,7 @@ CONTEXT: Final[Any] = multiprocessing.get_context("forkserver" if _FORKS else "s
 
 _FIRST: Final = "etl.engine.preload"
 _SERVE: Final = "etl.engine.worker"
+_PAUSES_S: Final = (0.01, 0.1, 0.5, 1.0)
 
 
 def prepare(module: str) -> None:
@@ -49,15 +53,18 @@ def started(target: Callable[..., None], arguments: tuple[Any, ...], module: str
         target: that it runs.
         arguments: of that.
         module: see `prepare`.
+
+    Raises:
+        EtlError: it cannot be started, again and again.
     """
-    try:
-        return _started(target, arguments, module)
-    except (OSError, EOFError):  # the program that forks has died, perhaps for want of memory; there is another one now
-        return _started(target, arguments, module)
-
-
-def _started(target: Callable[..., None], arguments: tuple[Any, ...], module: str) -> BaseProcess:
-    prepare(module)
-    program: BaseProcess = CONTEXT.Process(target=target, args=arguments, daemon=True)
-    program.start()
-    return program
+    for pause in _PAUSES_S:
+        prepare(module)
+        program: BaseProcess = CONTEXT.Process(target=target, args=arguments, daemon=True)
+        try:
+            program.start()
+        except (OSError, EOFError):  # the program that forks has died, perhaps for want of memory
+            time.sleep(pause)  # its end may be seen before the system tells of it
+        else:
+            return program
+    msg = "no worker program could be started: let the system have more memory, or run with --workers 1"
+    raise EtlError(msg)
