@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _FORKS: Final = "forkserver" in multiprocessing.get_all_start_methods()
 CONTEXT: Final[Any] = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
 
-_FIRST: Final = "etl.engine.preload"
 _SERVE: Final = "etl.engine.worker"
 _PAUSES_S: Final = (0.01, 0.1, 0.5, 1.0)
 
@@ -36,7 +35,7 @@ def prepare(module: str) -> None:
         return
     from multiprocessing import forkserver, resource_tracker  # noqa: PLC0415 - short runs do not pay for it
 
-    CONTEXT.set_forkserver_preload([_FIRST, _SERVE, module])
+    CONTEXT.set_forkserver_preload([_SERVE, module])
     resource_tracker.ensure_running()  # now, for it lets the signals in again that are kept out here
     # Signals reach all programs of a terminal or a service. The run is told of them, and tells its workers.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})

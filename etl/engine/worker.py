@@ -38,7 +38,6 @@ def serve(pipe: Connection[Any, Any], work: Work[Any, Any], levels: dict[str, in
         levels: of loggers, by name, as the run has them.
     """
     gc.freeze()  # what was loaded stays, and is not looked at again
-    gc.enable()
     without_pandas()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they reach all programs of a terminal or a service; the run tells us

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 _JOBS_A_WORKER: Final = 5_000
 """Jobs for which it is worth it to have one more worker merge: what it starts with takes as long as some thousand."""
 
-_JOBS_ABROAD: Final = 100_000
-"""Jobs of a group that a cluster merges: large enough for few files, small enough to be spread evenly."""
+_JOBS_A_GROUP: Final = 100_000
+"""Jobs that a worker merges at once: what it has to know of their batches is bounded by that. Smaller groups would read
+more of what stands at their borders twice."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,8 +79,9 @@ class EngineSpread:
     def groups(self, jobs: int) -> int:
         """Return how many groups so many jobs are worth."""
         if self._settings.engine is Engine.DASK:
-            return max(1, jobs // _JOBS_ABROAD)
-        return max(1, min(self._settings.workers or cores(), jobs // _JOBS_A_WORKER))
+            return max(1, jobs // _JOBS_A_GROUP)
+        workers = self._workers(jobs)
+        return workers if workers == 1 else workers * -(-jobs // (workers * _JOBS_A_GROUP))
 
     def merge(self, merger: Merger, groups: Sequence[MonthGroup]) -> Generator[MergedGroup, None, None]:
         """Merge groups on this machine, or on the cluster.
@@ -95,4 +97,8 @@ class EngineSpread:
 
             scheduler = self._settings.dask_scheduler or ""
             return ClusterEngine(never, unwatched, scheduler=scheduler, concurrency=len(groups)).run(work, groups)
-        return LocalEngine(never, unwatched, workers=len(groups)).run(work, groups)
+        workers = min(len(groups), self._settings.workers or cores())
+        return LocalEngine(never, unwatched, workers=workers).run(work, groups)
+
+    def _workers(self, jobs: int) -> int:
+        return max(1, min(self._settings.workers or cores(), jobs // _JOBS_A_WORKER))

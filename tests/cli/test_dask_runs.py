@@ -80,7 +80,7 @@ def rows(dataset: package.Dataset, table: str) -> object:
 def test_a_run_on_a_cluster_gives_the_dataset_of_a_run_on_one_machine(
     sandbox: Sandbox, dask: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
-    monkeypatch.setattr(spread, "_JOBS_ABROAD", JOBS // 3)  # so that the cluster merges months too
+    monkeypatch.setattr(spread, "_JOBS_A_GROUP", JOBS // 3)  # so that the cluster merges months too
     asked = [argument.format(ids=ids_file(tmp_path)) for argument in arguments]
 
     ended = run(sandbox, tmp_path / "cluster", *asked, "--batch-size", "7", *on(dask))

@@ -80,6 +80,7 @@ def test_all_ways_give_the_same_tables_outcomes_and_lines(
     workers: int,
 ) -> None:
     monkeypatch.setattr(spread, "_JOBS_A_WORKER", JOBS // 4)  # so that workers merge months too
+    monkeypatch.setattr(spread, "_JOBS_A_GROUP", JOBS // 6)
     arguments = ["--strategy", strategy, "--workers", str(workers), "--batch-size", "200"]
 
     ended = run(sandbox, ids, tmp_path / "out", *arguments)
