@@ -152,11 +152,11 @@ def opened_on_cluster(
     with Client(connection) as client:
         facts = facts_of(client, stop)
         source = source_of(settings, facts, connection)
-        LOGGER.info("requests are carried by %s", client.choice)
         shown = {
             "url": connection.url,
             "concurrency": connection.concurrency,
             "transport": str(client.choice),
         }
         with opened(settings, source, started=started, stop=stop, inputs=inputs, shown_settings=shown) as course:
+            LOGGER.info("requests are carried by %s", client.choice)
             yield OnCluster(client=client, course=course, work=BatchWork.of(course, connection, facts.version))
