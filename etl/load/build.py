@@ -141,14 +141,16 @@ class SnapshotBuilder:
             most_sources=limits.sources,
         )
         jobs = self._jobs_of(months)
-        groups = [
+        parts = grouped(jobs, spread.groups(sum(jobs.values())))
+        # Made when they are taken: together they are as many as there are batches, times as there are groups.
+        groups = (
             MonthGroup(number=number, sources=tuple(self._sources(group, span)))
-            for number, (group, span) in enumerate(grouped(jobs, spread.groups(sum(jobs.values()))))
-        ]
-        if len(groups) == 1:
-            merged = [merger.merge_into(self._folder, groups[0], self._scratch)]
+            for number, (group, span) in enumerate(parts)
+        )
+        if len(parts) == 1:
+            merged = [merger.merge_into(self._folder, next(groups), self._scratch)]
         else:
-            merged = sorted(spread.merge(merger, groups), key=lambda group: group.number)
+            merged = sorted(spread.merge(merger, groups, len(parts)), key=lambda group: group.number)
         for group in merged:
             for name, files in group.files.items():
                 self._files[name].extend(files)

@@ -132,8 +132,14 @@ class Spread(Protocol):
     def groups(self, jobs: int) -> int:
         """Return how many groups so many jobs are worth; 1 where they are merged in this program."""
 
-    def merge(self, merger: Merger, groups: Sequence[MonthGroup]) -> Iterable[MergedGroup]:
-        """Merge groups, each with `Merger.merge`, and yield what they became, in any order."""
+    def merge(self, merger: Merger, groups: Iterable[MonthGroup], count: int) -> Iterable[MergedGroup]:
+        """Merge groups, each with `Merger.merge`, and yield what they became, in any order.
+
+        Args:
+            merger: does it.
+            groups: taken one by one, as there is room for them.
+            count: how many they are.
+        """
 
 
 class Here:
@@ -143,7 +149,7 @@ class Here:
         """Return 1."""
         return 1
 
-    def merge(self, merger: Merger, groups: Sequence[MonthGroup]) -> Iterable[MergedGroup]:
+    def merge(self, merger: Merger, groups: Iterable[MonthGroup], count: int) -> Iterable[MergedGroup]:  # noqa: ARG002 - as `Spread` has it
         """Merge one group after the other."""
         return map(merger.merge, groups)
 

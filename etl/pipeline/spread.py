@@ -14,7 +14,7 @@ from etl.pipeline.abroad import check_output, holder_in
 from etl.settings import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from etl.load.merging import MergedGroup, Merger, MonthGroup
     from etl.settings import RunSettings
@@ -83,8 +83,8 @@ class EngineSpread:
         workers = self._workers(jobs)
         return workers if workers == 1 else workers * -(-jobs // (workers * _JOBS_A_GROUP))
 
-    def merge(self, merger: Merger, groups: Sequence[MonthGroup]) -> Generator[MergedGroup, None, None]:
-        """Merge groups on this machine, or on the cluster.
+    def merge(self, merger: Merger, groups: Iterable[MonthGroup], count: int) -> Generator[MergedGroup, None, None]:
+        """Merge groups on this machine, or on the cluster; see `etl.load.merging.Spread`.
 
         Raises:
             OutputError: a file cannot be read or written.
@@ -96,8 +96,8 @@ class EngineSpread:
             from etl.engine.cluster import ClusterEngine  # noqa: PLC0415 - needs the extra
 
             scheduler = self._settings.dask_scheduler or ""
-            return ClusterEngine(never, unwatched, scheduler=scheduler, concurrency=len(groups)).run(work, groups)
-        workers = min(len(groups), self._settings.workers or cores())
+            return ClusterEngine(never, unwatched, scheduler=scheduler, concurrency=count).run(work, groups)
+        workers = min(count, self._settings.workers or cores())
         return LocalEngine(never, unwatched, workers=workers).run(work, groups)
 
     def _workers(self, jobs: int) -> int:

@@ -34,7 +34,7 @@ from tests.load.conftest import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     import pyarrow as pa
@@ -61,9 +61,10 @@ class Elsewhere:
         assert jobs >= len(JOBS) - 1
         return self.most
 
-    def merge(self, merger: Merger, groups: Sequence[MonthGroup]) -> Iterator[MergedGroup]:
+    def merge(self, merger: Merger, groups: Iterable[MonthGroup], count: int) -> Iterator[MergedGroup]:
         self.made = list(groups)
-        for number, group in enumerate(reversed(groups)):
+        assert len(self.made) == count
+        for number, group in enumerate(reversed(self.made)):
             there, arrived = pickle.loads(pickle.dumps((merger, group)))  # noqa: S301 - pickled here
             if number < self.lost:
                 there.merge(arrived)  # a worker that was taken for dead
