@@ -36,7 +36,7 @@ def test_a_cluster_stages_and_merges_in_the_bucket(
     s3: S3Server, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del s3
-    monkeypatch.setattr(spread, "_JOBS_ABROAD", JOBS // 3)
+    monkeypatch.setattr(spread, "_JOBS_A_GROUP", JOBS // 3)
     with Sandbox(SandboxSettings(jobs=JOBS)) as sandbox:
         env = {"ELASTICSEARCH_API_KEY": sandbox.api_key}
         with cluster(tmp_path, threads=2, env=env) as made:
