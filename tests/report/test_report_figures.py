@@ -288,6 +288,6 @@ def test_memory_grows_by_less_than_64_bytes_a_job(tmp_path: Path, monkeypatch: p
     for jobs in counts:
         root = tmp_path / str(jobs)
         publish_history(root, jobs=jobs, connectors=5, days=jobs // 200)  # as many a month, in more months
-        # Other threads give back what is let go, now and then a moment late: the least of some peaks is the need.
+        # The same to the byte nearly always; what other threads have not given back yet can stand on top of it.
         peaks.append(min(peak_of(root) for _ in range(3)))
     assert (peaks[1] - peaks[0]) / (counts[1] - counts[0]) < 64
